@@ -1,0 +1,234 @@
+"""Variational autoencoder: Kingma and Welling 2014, "Auto-Encoding Variational Bayes".
+
+    python -m experiments.vae
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jaxgen.data import Dataset, load, preprocess
+from jaxgen.games.vae import vae_game, warm_up
+from jaxgen.losses.divergences import gaussian_kl
+from jaxgen.metrics.baselines import factorised_bernoulli, factorised_gaussian
+from jaxgen.metrics.batched import over
+from jaxgen.metrics.likelihood import check_samples, importance_sampled
+from jaxgen.models.vae import BERNOULLI, GAUSSIAN, VAE, Decoder, Encoder, GaussianDecoder
+from jaxgen.nn.conv import ConvTower, DeconvTower
+from jaxgen.nn.mlp import MLP
+from jaxgen.run.cli import main
+from jaxgen.run.experiment import Common, Experiment, Progress, Result
+from jaxgen.viz.images import tile
+from jaxgen.viz.latent import interpolate, normal_plane
+from jaxgen.viz.pairs import beside
+from jaxgen.viz.scatter import scatter
+
+ACTIVATIONS = {"tanh": nn.tanh, "relu": nn.relu, "silu": nn.silu}
+SEEDS = {"train": 0, "validation": 1, "test": 2}  # of draws made once: they name the binarised sets
+
+
+@dataclass(frozen=True)
+class Config(Common):
+    """Options of the variational autoencoder."""
+
+    steps: int = 10_000
+    """training steps of the whole run"""
+    network: Literal["mlp", "conv"] = "mlp"
+    """kind of encoder and decoder"""
+    hidden: tuple[int, ...] = (300, 300)
+    """widths of the mlp's layers (the decoder has them in reverse)"""
+    channels: tuple[int, ...] = (32, 64)
+    """channels of the conv network's layers, each of which halves the image"""
+    activation: Literal["tanh", "relu", "silu"] = "tanh"
+    """activation of every hidden layer"""
+    latent: int = 16
+    """dimensions of z"""
+    likelihood: Literal["bernoulli", "gaussian"] | None = None
+    """output distribution (default: bernoulli for images, gaussian for real-valued data)"""
+    binarise: Literal["dynamic", "static", "threshold"] = "dynamic"
+    """how bernoulli images are made binary: drawn anew each time, drawn once, or cut at one half"""
+    scale: float | None = None
+    """standard deviation of a gaussian output (default: learned)"""
+    beta: float = 1.0
+    """weight of the KL"""
+    warm_up: int = 0
+    """steps over which the weight of the KL grows to beta"""
+    free_nats: float = 0.0
+    """nats of each latent that cost nothing"""
+    learning_rate: float = 1e-3
+    """Adam's step size at the start; it decays to zero as a cosine"""
+    samples: int = 5000
+    """importance samples an example of the final log-likelihood"""
+    samples_chunk: int = 50
+    """importance samples held in memory at once"""
+
+    def check(self) -> None:
+        """Raise ValueError for values that no run can have."""
+        super().check()
+        check_samples(self.samples, self.samples_chunk)
+        if self.latent < 1 or min(self.hidden + self.channels) < 1:
+            raise ValueError(
+                f"--latent, --hidden and --channels must be at least 1, got {self.latent}, {self.hidden}, {self.channels}"
+            )
+        if self.scale is not None and not self.scale > 0:
+            raise ValueError(f"--scale must be above 0, got {self.scale}")
+        for name in ("beta", "warm_up", "free_nats", "learning_rate"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"--{name.replace('_', '-')} must not be negative, got {getattr(self, name)}")
+
+
+def model(config: Config, likelihood: str, shape: tuple[int, ...]) -> VAE:
+    """Return the networks for data of this shape."""
+    activation = ACTIVATIONS[config.activation]
+    if config.network == "conv":
+        if len(shape) != 3:
+            raise ValueError(f"--network conv needs images, {config.data} has vectors of shape {shape}")
+        there = ConvTower(config.channels, activation)
+        back = DeconvTower(config.channels[::-1], shape[:2], activation)
+    else:
+        there, back = MLP(config.hidden, activation), MLP(config.hidden[::-1], activation)
+    encoder, decoder = Encoder(there, config.latent), Decoder(back, shape)
+    if likelihood == "gaussian":
+        return VAE(encoder, GaussianDecoder(decoder, config.scale), GAUSSIAN, config.latent)
+    return VAE(encoder, decoder, BERNOULLI, config.latent)
+
+
+def observe(data: Dataset, likelihood: str, binarise: str, part: str, key: jax.Array, batch: Any) -> jax.Array:
+    """Return what the model sees of a batch, x [B, ...]: binary, dequantised to (0, 1), or as it is."""
+    if data.levels is None:
+        return batch["x"]
+    image, levels = batch["image"], data.levels
+    if likelihood == "gaussian":
+        return preprocess.dequantise(key, image, levels=levels)
+    if binarise == "threshold":
+        return preprocess.threshold(image, levels=levels)
+    if binarise == "static" or part != "train":
+        return preprocess.binarise_fixed(batch["index"], image, levels=levels, seed=SEEDS[part])
+    return preprocess.binarise(key, image, levels=levels)
+
+
+def build(config: Config) -> Experiment:
+    """Return the experiment. Raises ValueError for options that do not fit the data."""
+    data = load(config.data)
+    likelihood = config.likelihood or ("gaussian" if data.levels is None else "bernoulli")
+    if likelihood == "bernoulli" and data.levels is None:
+        raise ValueError(f"--likelihood bernoulli needs images, {config.data} is real-valued")
+    shape = data.train["x" if data.levels is None else "image"].shape[1:]
+    vae = model(config, likelihood, shape)
+    game = vae_game(
+        vae,
+        optax.adam(optax.cosine_decay_schedule(config.learning_rate, config.steps)),
+        beta=warm_up(config.beta, config.warm_up),
+        free_nats=config.free_nats,
+    )
+
+    def see(part, key, batch):
+        return observe(data, likelihood, config.binarise, part, key, batch)
+
+    def seen(part):  # the frozen draw that every score of this part is on
+        return over(jax.jit(lambda k, b: see(part, k, b)), jax.random.key(SEEDS[part]), getattr(data, part), batch_size=1000)
+
+    validation = {"x": seen("validation")}
+    test = {"x": seen("test")}
+
+    @jax.jit
+    def bound(params, key, batch):
+        mean, log_scale = vae.encode(params, batch["x"])
+        kl = gaussian_kl(mean, log_scale)
+        elbo = vae.log_weights(params, batch["x"])(key, 1)[0]
+        return {"elbo": elbo, "kl": kl}
+
+    @jax.jit
+    def likelihoods(params, key, batch):
+        weights = vae.log_weights(params, batch["x"])
+        return importance_sampled(weights, key, samples=config.samples, chunk=config.samples_chunk)
+
+    encode, expect = jax.jit(vae.encode), jax.jit(vae.expect)
+
+    def evaluate(state):
+        rows = over(lambda k, b: bound(state.params, k, b), jax.random.key(1), validation, batch_size=1000)
+        return {name: values.mean() for name, values in rows.items()}
+
+    def pictures(state):
+        if len(shape) != 3:
+            return {"samples": _points(vae, state.params, config.latent)} if shape == (2,) else {}
+        z = jax.random.normal(jax.random.key(0), (64, config.latent))
+        x = validation["x"][:32]
+        codes = encode(state.params, x)[0]
+        return {
+            "samples": tile(expect(state.params, z)),
+            "reconstructions": beside(x, expect(state.params, codes), labels=("data", "model"), columns=8),
+        }
+
+    def last_pictures(params):
+        canvases = {}
+        codes = over(lambda _, b: encode(params, b["x"])[0], jax.random.key(0), test, batch_size=1000)
+        if config.latent == 2:
+            canvases["codes"] = scatter(codes, data.test.get("label"), title="codes of the test set", names=data.classes)
+        if len(shape) == 3:
+            lines = interpolate(codes[:8], codes[8:16], 12)
+            canvases["interpolation"] = tile(expect(params, lines.reshape(-1, config.latent)), columns=12)
+            if config.latent == 2:
+                canvases["manifold"] = tile(expect(params, normal_plane(20)), columns=20, pad=0)
+        return canvases
+
+    def finish(state, progress: Progress) -> Result:
+        params = state.params
+        log_p = over(lambda k, b: likelihoods(params, k, b), jax.random.key(3), test, batch_size=100, progress=progress)
+        rows = over(lambda k, b: bound(params, k, b), jax.random.key(4), test, batch_size=1000)
+        return Result(
+            scores={"negative log-likelihood": -log_p.mean(), "negative ELBO": -rows["elbo"].mean(), "KL": rows["kl"].mean()},
+            baselines={"negative log-likelihood": baseline(data, likelihood, seen, test["x"])},
+            units=dict.fromkeys(("negative log-likelihood", "negative ELBO", "KL"), "nats"),
+            better={"negative log-likelihood": "lower", "negative ELBO": "lower"},
+            protocol=protocol(config, data, likelihood, log_p),
+            pictures=last_pictures(params),
+        )
+
+    return Experiment(
+        game=game,
+        data=data,
+        prepare=lambda key, batch: {"x": see("train", key, batch)},
+        evaluate=evaluate,
+        pictures=pictures,
+        finish=finish,
+        watch="elbo",
+    )
+
+
+def baseline(data: Dataset, likelihood: str, seen: Any, test: np.ndarray) -> float:
+    """Return -log p of the test set under independent dimensions, each fitted to the training set."""
+    if likelihood == "gaussian":
+        return -factorised_gaussian(seen("train"), test)
+    return -factorised_bernoulli(data.train["image"] / (data.levels - 1), test)
+
+
+def protocol(config: Config, data: Dataset, likelihood: str, log_p: np.ndarray) -> str:
+    """Say how the final scores were made."""
+    if data.levels is None:
+        seen = "real-valued data as they are"
+    elif likelihood == "gaussian":
+        seen = "images dequantised uniformly to (0, 1), densities there"
+    else:
+        seen = f"binary images, {config.binarise} in training; one fixed seeded draw of the test set"
+    error = log_p.std() / np.sqrt(len(log_p))
+    return (
+        f"{data.source}. {seen[0].upper()}{seen[1:]}. log p of all {len(log_p)} test examples by importance sampling, "
+        f"k = {config.samples}, from the checkpoint with the best validation ELBO; standard error over test examples "
+        f"{error:.2f}. Baseline: independent dimensions fitted to the training set."
+    )
+
+
+def _points(vae: VAE, params: Any, latent: int) -> np.ndarray:
+    keys = jax.random.split(jax.random.key(0))
+    mean, log_scale = vae.decode(params, jax.random.normal(keys[0], (4000, latent)))
+    return scatter(mean + jnp.exp(log_scale) * jax.random.normal(keys[1], mean.shape), title="samples")
+
+
+if __name__ == "__main__":
+    main("vae", Config, build, __doc__)

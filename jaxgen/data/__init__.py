@@ -1,0 +1,6 @@
+"""Data: embedded, toy, procedural, TFDS, folder and npz sets behind one door, `load`."""
+
+from jaxgen.data.catalogue import load, names
+from jaxgen.data.dataset import PARTS, Dataset
+
+__all__ = ["PARTS", "Dataset", "load", "names"]

@@ -1,0 +1,19 @@
+"""Divergences between a posterior and its prior, each [B] in nats, summed over latents."""
+
+import chex
+import jax
+import jax.numpy as jnp
+
+
+def gaussian_kl(mean: jax.Array, log_scale: jax.Array, *, free_nats: float = 0.0) -> jax.Array:
+    """Return KL(N(mean, exp(log_scale)^2) || N(0, 1)) [B] in nats, in closed form.
+
+    mean, log_scale: [B, D]. free_nats: "free bits" of each latent (Kingma et al. 2016, equation 15): a
+    latent whose KL, averaged over the batch, is below this many nats counts as this many and has no gradient.
+    """
+    chex.assert_rank([mean, log_scale], 2)
+    chex.assert_equal_shape([mean, log_scale])
+    kl = 0.5 * (mean**2 + jnp.expm1(2 * log_scale)) - log_scale
+    if free_nats:
+        kl = jnp.where(kl.mean(0, keepdims=True) > free_nats, kl, free_nats)
+    return kl.sum(-1)

@@ -1,0 +1,112 @@
+"""The variational autoencoder (Kingma and Welling 2014): p(z) = N(0, 1), q(z|x) Gaussian, p(x|z) by a decoder."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxgen.losses import likelihoods
+
+Array = jax.Array
+
+
+class Encoder(nn.Module):
+    """x [B, ...] -> mean and log standard deviation of q(z|x), each [B, latent], float32."""
+
+    trunk: nn.Module
+    latent: int
+
+    @nn.compact
+    def __call__(self, x: Array) -> tuple[Array, Array]:
+        """x: [B, ...], in [0, 1] for images."""
+        features = self.trunk(x)
+        mean, log_scale = jnp.split(nn.Dense(2 * self.latent)(features), 2, axis=-1)
+        return mean.astype(jnp.float32), log_scale.astype(jnp.float32)
+
+
+class Decoder(nn.Module):
+    """z [B, latent] -> one number a dimension of x, [B, *shape], float32: logits or means."""
+
+    trunk: nn.Module
+    shape: Sequence[int]
+
+    @nn.compact
+    def __call__(self, z: Array) -> Array:
+        """z: [B, latent]."""
+        features = self.trunk(z)
+        if features.ndim == 4:
+            return nn.Conv(self.shape[-1], (3, 3))(features).astype(jnp.float32)
+        flat = nn.Dense(math.prod(self.shape))(features)
+        return flat.reshape(len(z), *self.shape).astype(jnp.float32)
+
+
+class GaussianDecoder(nn.Module):
+    """z -> (mean [B, *shape], log standard deviation, a scalar): fixed where `scale` is given, else learned."""
+
+    mean: Decoder
+    scale: float | None = None
+
+    @nn.compact
+    def __call__(self, z: Array) -> tuple[Array, Array]:
+        """z: [B, latent]."""
+        if self.scale is None:
+            return self.mean(z), self.param("log_scale", nn.initializers.zeros, ())
+        return self.mean(z), jnp.log(jnp.float32(self.scale))
+
+
+class Output(NamedTuple):
+    """A kind of p(x|z), of what a decoder returns: its log-density [B] in nats, and its mean [B, ...]."""
+
+    log_likelihood: Callable[[Array, Any], Array]
+    mean: Callable[[Any], Array]
+
+
+BERNOULLI = Output(likelihoods.bernoulli, jax.nn.sigmoid)
+GAUSSIAN = Output(lambda x, output: likelihoods.gaussian(x, *output), lambda output: output[0])
+
+
+class VAE(NamedTuple):
+    """Networks and output kind; the parameters are {"encoder": ..., "decoder": ...}."""
+
+    encoder: nn.Module
+    decoder: nn.Module
+    output: Output
+    latent: int
+
+    def init(self, key: Array, x: Array) -> dict[str, Any]:
+        """Return fresh parameters for data like x [B, ...]."""
+        keys = jax.random.split(key)
+        return {
+            "encoder": self.encoder.init(keys[0], x),
+            "decoder": self.decoder.init(keys[1], jnp.zeros((len(x), self.latent))),
+        }
+
+    def encode(self, params: Any, x: Array) -> tuple[Array, Array]:
+        """Return mean and log standard deviation of q(z|x), each [B, latent]."""
+        return self.encoder.apply(params["encoder"], x)
+
+    def decode(self, params: Any, z: Array) -> Any:
+        """Return the decoder's output at z [B, latent]."""
+        return self.decoder.apply(params["decoder"], z)
+
+    def expect(self, params: Any, z: Array) -> Array:
+        """Return E[x|z] [B, ...]."""
+        return self.output.mean(self.decode(params, z))
+
+    def log_weights(self, params: Any, x: Array) -> Callable[[Array, int], Array]:
+        """Return (key, n) -> log p(x, z) - log q(z|x) [n, B] in nats, for n draws z ~ q(z|x). x is encoded once."""
+        mean, log_scale = self.encode(params, x)
+
+        def draw(key: Array, n: int) -> Array:
+            noise = jax.random.normal(key, (n, *mean.shape))
+            z = mean + jnp.exp(log_scale) * noise
+            # log N(z; 0, 1) - log N(z; mean, scale): the constants cancel.
+            prior_to_posterior = (0.5 * (noise**2 - z**2) + log_scale).sum(-1)
+            output = self.decode(params, z.reshape(-1, self.latent))
+            many = jnp.broadcast_to(x, (n, *x.shape)).reshape(-1, *x.shape[1:])
+            return self.output.log_likelihood(many, output).reshape(n, -1) + prior_to_posterior
+
+        return draw

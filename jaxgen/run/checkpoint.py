@@ -1,0 +1,130 @@
+"""Checkpoints of a run: the whole state and the data position, the last two and the best kept. Orbax stays in here."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxgen.game import TrainState
+
+KEEP_LAST = 2
+
+
+class Checkpoints:
+    """The checkpoints in one folder. Saving is asynchronous; a save cut short leaves the earlier ones whole."""
+
+    def __init__(self, folder: Path, *, mode: str):
+        """mode: "min" or "max", whichever makes a score the best."""
+        import orbax.checkpoint as ocp
+        from orbax.checkpoint import checkpoint_managers as policies
+
+        logging.getLogger("absl").setLevel(logging.ERROR)
+        self._ocp, self.folder = ocp, Path(folder).resolve()
+        keep = [
+            policies.LatestN(KEEP_LAST),
+            policies.BestN(
+                n=1, get_metric_fn=_score, reverse=mode == "min", keep_checkpoints_without_metrics=False
+            ),
+        ]
+        self._manager = ocp.CheckpointManager(
+            self.folder,
+            options=ocp.CheckpointManagerOptions(
+                best_fn=_score,
+                best_mode=mode,
+                preservation_policy=policies.AnyPreservationPolicy(keep),
+                cleanup_tmp_directories=True,
+            ),
+        )
+
+    @property
+    def latest(self) -> int | None:
+        """Step of the newest checkpoint, None where there is none."""
+        return self._manager.latest_step()
+
+    @property
+    def best(self) -> int | None:
+        """Step of the best checkpoint."""
+        return self._manager.best_step()
+
+    def save(self, state: TrainState, position: Mapping[str, int], score: float | None) -> None:
+        """Save the state after `state.step` steps with its place in the data and, where it has one, its score."""
+        about = {"position": dict(position), "leaves": _leaves(state), "digest": _digest(state)}
+        save = self._ocp.args
+        self._manager.save(
+            int(state.step),
+            args=save.Composite(state=save.StandardSave(state), about=save.JsonSave(about)),
+            metrics=None if score is None else {"score": score},
+        )
+
+    def restore(self, step: int, like: TrainState) -> TrainState:
+        """Return the state saved at `step`. like: a state, or its shapes, of the model that is to go on.
+
+        Raises ValueError for a checkpoint that is torn, or that another model saved.
+        """
+        where, args = self.folder / str(step), self._ocp.args
+        try:
+            about = self._manager.restore(step, args=args.Composite(about=args.JsonRestore())).about
+        except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
+            raise ValueError(_torn(where)) from error
+        if difference := _difference(about["leaves"], _leaves(like)):
+            raise ValueError(f"the checkpoint {where} is of another model: {difference}")
+        try:
+            shapes = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=_sharding(a)), like)
+            state = self._manager.restore(step, args=args.Composite(state=args.StandardRestore(shapes))).state
+        except Exception as error:  # orbax and tensorstore raise many kinds for a damaged file
+            raise ValueError(_torn(where)) from error
+        if _digest(state) != about["digest"]:
+            raise ValueError(_torn(where))
+        return state
+
+    def wait(self) -> None:
+        """Wait for saves under way."""
+        self._manager.wait_until_finished()
+
+    def close(self) -> None:
+        """Wait for saves under way, and end."""
+        self.wait()
+        self._manager.close()
+
+
+def _score(metrics: Mapping[str, float]) -> float:
+    return metrics["score"]
+
+
+def _torn(where: Path) -> str:
+    return f"the checkpoint {where} is torn or damaged: expected a whole one; delete that folder to go on from the one before"
+
+
+def _sharding(leaf: Any):
+    return getattr(leaf, "sharding", None) or jax.sharding.SingleDeviceSharding(jax.devices()[0])
+
+
+def _named(state: TrainState) -> dict[str, Any]:
+    return {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(state)}
+
+
+def _leaves(state: TrainState) -> dict[str, str]:
+    return {name: f"{leaf.dtype}{list(leaf.shape)}" for name, leaf in _named(state).items()}
+
+
+def _digest(state: TrainState) -> str:
+    """Hash every array: a damaged file can decode to wrong numbers without an error."""
+    digest = hashlib.sha256()
+    for name, leaf in _named(state).items():
+        if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            leaf = jax.random.key_data(leaf)
+        digest.update(name.encode() + np.ascontiguousarray(leaf).tobytes())
+    return digest.hexdigest()
+
+
+def _difference(saved: Mapping[str, str], expected: Mapping[str, str]) -> str | None:
+    """Say the first difference between two lists of leaves, or None."""
+    for name in [*expected, *saved]:
+        if saved.get(name) != expected.get(name):
+            return f"{name} is {saved.get(name, 'absent')} there and {expected.get(name, 'absent')} here"
+    return None

@@ -1,0 +1,96 @@
+"""The command line of an experiment: flags in, exit status out."""
+
+import contextlib
+import io
+import re
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import tyro
+
+from jaxgen.run.experiment import Common, Experiment
+from jaxgen.run.folder import RunFolder
+from jaxgen.run.log import Log
+from jaxgen.run.loop import Diverged, Run, Stopped
+
+C = TypeVar("C", bound=Common)
+
+DIVERGED, BAD_INPUT, STOPPED = 1, 2, 130  # exit statuses; 0 when the run finished
+
+
+def main(
+    name: str,
+    config_type: type[C],
+    build: Callable[[C], Experiment],
+    description: str | None = None,
+    arguments: Sequence[str] | None = None,
+) -> None:
+    """Run the experiment `python -m experiments.NAME ...`; exit non-zero where it did not finish.
+
+    build: configuration -> Experiment; a ValueError from it is bad input, told in one line.
+    """
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        config = parse(name, config_type, arguments, description)
+        config.check()
+        folder = RunFolder(config.out or f"runs/{name}")
+        if result := folder.check(name, config, overwrite=config.overwrite):
+            print(f"{folder.path} has finished already; --overwrite runs it anew")
+            _tell(result, folder)
+            return
+        experiment = build(config)
+        run = Run(experiment, config)
+        command = shlex.join(["python", "-m", f"experiments.{name}", *arguments])
+        folder.open(name, config, overwrite=config.overwrite, command=command, data=experiment.data.source)
+        first = run.resume(folder)
+    except ValueError as error:
+        _stop(BAD_INPUT, f"error: {' '.join(str(error).split())}")
+    try:
+        with Log(folder, steps=config.steps, first=first) as log:
+            result = run.play(log)
+    except Diverged as error:
+        _stop(DIVERGED, f"error: {error}")
+    except Stopped as stop:
+        _stop(STOPPED, str(stop))
+    _tell(result, folder)
+
+
+def parse(name: str, config_type: type[C], arguments: Sequence[str], description: str | None = None) -> C:
+    """Return the configuration that the flags say. Raises ValueError of one line for flags that are wrong."""
+    told = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(told):
+            return tyro.cli(
+                config_type,
+                prog=f"python -m experiments.{name}",
+                description=description,
+                args=list(arguments),
+                config=(tyro.conf.FlagCreatePairsOff,),
+            )
+    except SystemExit as exit:
+        if not exit.code:
+            raise  # --help
+    raise ValueError(_one_line(told.getvalue()))
+
+
+def _one_line(box: str) -> str:
+    """Flatten the framed message of the parser: its heading and its closing hint left out."""
+    lines = [line.strip("│ ").strip() for line in re.sub(r"\x1b\[[0-9;]*m", "", box).splitlines()]
+    lines = [line for line in lines if line and not re.match(r"[╭╰─]|For full helptext|Argument helptext", line)]
+    return f"{' '.join(lines)} (--help explains the options)"
+
+
+def _tell(result: dict[str, Any], folder: RunFolder) -> None:
+    """Print the scores, each beside its baseline, and where to look."""
+    for name, value in result["scores"].items():
+        unit = result["units"].get(name, "")
+        baseline = f"   (baseline {result['baselines'][name]:.2f})" if name in result["baselines"] else ""
+        print(f"{name}: {value:.2f} {unit}{baseline}")
+    print(f"report: {folder.path / 'report.html'}")
+
+
+def _stop(status: int, message: str) -> None:
+    print(message, file=sys.stderr)
+    sys.exit(status)

@@ -1,0 +1,138 @@
+"""The one training step: it plays every phase of a game once, and is pure.
+
+`jit`, `scan`, `pmap`, `vmap` and sharding wrap it (`jaxgen.parallel`); it knows of none of them
+but for the name of a mapped axis to average over.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxgen.game import Batch, Game, Key, Metrics, Params, Phase, TrainState, check, check_networks, repeats
+
+# What is folded into a run's root key, one number a use (the order of the data has 2: jaxgen.data.order).
+PARAMS, STEPS = 0, 1
+
+Step = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
+Prepare = Callable[[Key, Batch], Batch]
+
+
+def init(game: Game, key: Key, batch: Batch) -> TrainState:
+    """Return the state a run starts from.
+
+    key: the run's root key. batch: one prepared batch (or slice of one); only its shapes and types
+    matter, unless the networks start from data. Raises ValueError where the game's parts do not fit.
+    """
+    check(game)
+    params, extra = game.init(jax.random.fold_in(key, PARAMS), batch)
+    check_networks(game, params)
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        key=jax.random.fold_in(key, STEPS),
+        params=dict(params),
+        extra=dict(extra),
+        opt_state={name: player.tx.init(_pick(params, player.moves)) for name, player in game.players.items()},
+        ema={name: jax.tree.map(jnp.copy, params[name]) for name in game.ema},
+    )
+
+
+def make_step(game: Game, *, prepare: Prepare | None = None, axis_name: str | None = None) -> Step:
+    """Return the pure function (state, batch) -> (state, metrics) that plays `game` once.
+
+    prepare: (key, batch) -> batch, run on the whole batch first: scaling, dequantisation, augmentation.
+    axis_name: a mapped axis (pmap) over which gradients, metrics and floating `extra` are averaged.
+
+    Metrics are each loss's own, averaged over repeats, with "PLAYER/loss" and "PLAYER/gradient_norm".
+    Randomness: fold_in(state.key, step), the axis index where there is an axis, the phase, the repeat;
+    `prepare` has the number after the last phase. Raises ValueError, while tracing, for a batch that
+    does not divide into the game's slices.
+    """
+    check(game)
+    slices = repeats(game)
+
+    def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+        key = jax.random.fold_in(state.key, state.step)
+        if axis_name is not None:
+            key = jax.random.fold_in(key, jax.lax.axis_index(axis_name))
+        if prepare is not None:
+            batch = prepare(jax.random.fold_in(key, len(game.phases)), batch)
+        parts = split(batch, slices)
+        metrics: dict = {}
+        for number, phase in enumerate(game.phases):
+            state, measured = _play(game, phase, state, parts, jax.random.fold_in(key, number), axis_name)
+            metrics |= measured
+        ema = {
+            name: optax.incremental_update(state.params[name], state.ema[name], 1.0 - decay)
+            for name, decay in game.ema.items()
+        }
+        return state.replace(step=state.step + 1, ema=ema), metrics
+
+    return step
+
+
+def split(batch: Batch, slices: int) -> Batch:
+    """Cut each array [B, ...] into [slices, B / slices, ...]; slice j holds the examples j, j + slices, ...
+
+    Strided, so that a batch spread over devices stays where it is.
+    """
+    size = len(next(iter(batch.values())))
+    if size % slices:
+        raise ValueError(f"the batch must divide into the game's {slices} slices, got {size} examples")
+    return jax.tree.map(lambda a: jnp.moveaxis(a.reshape(size // slices, slices, *a.shape[1:]), 1, 0), batch)
+
+
+def _play(game: Game, phase: Phase, state: TrainState, parts: Batch, key: Key, axis_name: str | None):
+    """Play one phase on its first `repeats` slices; return the new state and the mean metrics."""
+
+    def once(state: TrainState, part: tuple[Batch, jax.Array]) -> tuple[TrainState, Metrics]:
+        batch, repeat = part
+        return _move(game, phase, state, batch, jax.random.fold_in(key, repeat), axis_name)
+
+    if phase.repeats == 1:
+        return once(state, (jax.tree.map(lambda a: a[0], parts), 0))
+    first = jax.tree.map(lambda a: a[: phase.repeats], parts)
+    state, metrics = jax.lax.scan(once, state, (first, jnp.arange(phase.repeats)))
+    return state, jax.tree.map(lambda a: a.mean(0), metrics)
+
+
+def _move(game: Game, phase: Phase, state: TrainState, batch: Batch, key: Key, axis_name: str | None):
+    """Move the players of a phase at once: one forward pass, one pullback a player."""
+    players = {name: game.players[name] for name in phase.players}
+    moved = _pick(state.params, [name for player in players.values() for name in player.moves])
+    losses, pullback, aux = jax.vjp(lambda p: phase.loss(p, state, batch, key), moved, has_aux=True)
+    _check_losses(losses, phase)
+
+    params, opt_state = dict(state.params), dict(state.opt_state)
+    metrics = {**aux.metrics, **{f"{name}/loss": loss for name, loss in losses.items()}}
+    extra = {**state.extra, **aux.extra}
+    for name, player in players.items():
+        seed = {other: jnp.full_like(loss, float(other == name)) for other, loss in losses.items()}
+        gradient = _pick(pullback(seed)[0], player.moves)
+        if axis_name is not None:
+            gradient = jax.lax.pmean(gradient, axis_name)
+        own = _pick(params, player.moves)
+        updates, opt_state[name] = player.tx.update(gradient, opt_state[name], own)
+        params |= optax.apply_updates(own, updates)
+        metrics[f"{name}/gradient_norm"] = optax.global_norm(gradient)
+    if axis_name is not None:
+        metrics, extra = _mean(metrics, axis_name), _mean(extra, axis_name)
+    return state.replace(params=params, opt_state=opt_state, extra=extra), metrics
+
+
+def _pick(params: Params, names) -> dict:
+    return {name: params[name] for name in names}
+
+
+def _mean(tree, axis_name: str):
+    """Average the floating leaves over a mapped axis; counters and the like are equal everywhere."""
+    return jax.tree.map(lambda a: jax.lax.pmean(a, axis_name) if jnp.issubdtype(a.dtype, jnp.floating) else a, tree)
+
+
+def _check_losses(losses, phase: Phase) -> None:
+    if set(losses) != set(phase.players):
+        raise ValueError(f"a loss must return one scalar a player {sorted(phase.players)}, got {sorted(losses)}")
+    for name, loss in losses.items():
+        if loss.shape != ():
+            raise ValueError(f"the loss of {name!r} must be a scalar (reduce the [B] of a loss function), got {loss.shape}")
