@@ -1,6 +1,6 @@
 """Variational autoencoder: Kingma and Welling 2014, "Auto-Encoding Variational Bayes".
 
-    python -m experiments.vae
+python -m experiments.vae
 """
 
 from dataclasses import dataclass
@@ -131,7 +131,9 @@ def build(config: Config) -> Experiment:
         return observe(data, likelihood, config.binarise, part, key, batch)
 
     def seen(part):  # the frozen draw that every score of this part is on
-        return over(jax.jit(lambda k, b: see(part, k, b)), jax.random.key(SEEDS[part]), getattr(data, part), batch_size=1000)
+        return over(
+            jax.jit(lambda k, b: see(part, k, b)), jax.random.key(SEEDS[part]), getattr(data, part), batch_size=1000
+        )
 
     validation = {"x": seen("validation")}
     test = {"x": seen("test")}
@@ -169,7 +171,9 @@ def build(config: Config) -> Experiment:
         canvases = {}
         codes = over(lambda _, b: encode(params, b["x"])[0], jax.random.key(0), test, batch_size=1000)
         if config.latent == 2:
-            canvases["codes"] = scatter(codes, data.test.get("label"), title="codes of the test set", names=data.classes)
+            canvases["codes"] = scatter(
+                codes, data.test.get("label"), title="codes of the test set", names=data.classes
+            )
         if len(shape) == 3:
             lines = interpolate(codes[:8], codes[8:16], 12)
             canvases["interpolation"] = tile(expect(params, lines.reshape(-1, config.latent)), columns=12)
@@ -182,7 +186,11 @@ def build(config: Config) -> Experiment:
         log_p = over(lambda k, b: likelihoods(params, k, b), jax.random.key(3), test, batch_size=100, progress=progress)
         rows = over(lambda k, b: bound(params, k, b), jax.random.key(4), test, batch_size=1000)
         return Result(
-            scores={"negative log-likelihood": -log_p.mean(), "negative ELBO": -rows["elbo"].mean(), "KL": rows["kl"].mean()},
+            scores={
+                "negative log-likelihood": -log_p.mean(),
+                "negative ELBO": -rows["elbo"].mean(),
+                "KL": rows["kl"].mean(),
+            },
             baselines={"negative log-likelihood": baseline(data, likelihood, seen, test["x"])},
             units=dict.fromkeys(("negative log-likelihood", "negative ELBO", "KL"), "nats"),
             better={"negative log-likelihood": "lower", "negative ELBO": "lower"},

@@ -115,7 +115,7 @@ def _move(game: Game, phase: Phase, state: TrainState, batch: Batch, key: Key, a
         own = _pick(params, player.moves)
         updates, opt_state[name] = player.tx.update(gradient, opt_state[name], own)
         params |= optax.apply_updates(own, updates)
-        metrics[f"{name}/gradient_norm"] = optax.global_norm(gradient)
+        metrics[f"{name}/gradient_norm"] = optax.tree.norm(gradient)
     if axis_name is not None:
         metrics, extra = _mean(metrics, axis_name), _mean(extra, axis_name)
     return state.replace(params=params, opt_state=opt_state, extra=extra), metrics
@@ -135,4 +135,6 @@ def _check_losses(losses, phase: Phase) -> None:
         raise ValueError(f"a loss must return one scalar a player {sorted(phase.players)}, got {sorted(losses)}")
     for name, loss in losses.items():
         if loss.shape != ():
-            raise ValueError(f"the loss of {name!r} must be a scalar (reduce the [B] of a loss function), got {loss.shape}")
+            raise ValueError(
+                f"the loss of {name!r} must be a scalar (reduce the [B] of a loss function), got {loss.shape}"
+            )

@@ -11,12 +11,13 @@ import numpy as np
 Parts = dict[str, np.ndarray]  # the indices, or the arrays, of one part by name
 
 
-def split_indices(n: int, *, seed: int = 0) -> Parts:
+def split_indices(n: int, *, seed: int = 0, what: str = "a split") -> Parts:
     """Splits ``0..n-1`` by a seeded permutation.
 
     Args:
       n: number of examples, at least 3.
       seed: of the permutation.
+      what: is split, for the error.
 
     Returns:
       ``{"train": [..], "validation": [..], "test": [..]}``: a tenth each, rounded, but at least one
@@ -26,11 +27,24 @@ def split_indices(n: int, *, seed: int = 0) -> Parts:
       ValueError: when there are fewer than three examples.
     """
     if n < 3:
-        raise ValueError(f"expected at least 3 examples to split into train, validation and test, got {n}")
+        raise ValueError(f"{what}: expected at least 3 examples, one for each part, got {n}")
     order = np.random.RandomState(seed).permutation(n)
     tenth = max(1, round(n / 10))
     cuts = {"train": order[2 * tenth :], "validation": order[:tenth], "test": order[tenth : 2 * tenth]}
     return {part: np.sort(index) for part, index in cuts.items()}
+
+
+def hold_out(n: int, *, seed: int = 0, what: str = "a split") -> Parts:
+    """Holds a seeded tenth of train out for validation, as `split_indices` does for both.
+
+    Raises:
+      ValueError: when there are fewer than two examples.
+    """
+    if n < 2:
+        raise ValueError(f"{what}: expected at least 2 training examples, one of them for validation, got {n}")
+    order = np.random.RandomState(seed).permutation(n)
+    tenth = max(1, round(n / 10))
+    return {"train": np.sort(order[tenth:]), "validation": np.sort(order[:tenth])}
 
 
 def stratified_indices(label: np.ndarray, *, seed: int = 0) -> Parts:

@@ -99,7 +99,9 @@ def prepare(name: str) -> Path:
     command = f"'tfds build {name} --file_format=array_record' (needs {FULL_INSTALL})"
     # TFDS would retry for minutes.
     if not network_reachable():
-        raise ValueError(f"{missing} and there is no network to fetch it; set TFDS_DATA_DIR, or prepare it by {command}")
+        raise ValueError(
+            f"{missing} and there is no network to fetch it; set TFDS_DATA_DIR, or prepare it by {command}"
+        )
     tfds = import_tfds(name)
     try:
         builder = tfds.builder(name, data_dir=data_dir(), file_format="array_record")

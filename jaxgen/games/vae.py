@@ -38,7 +38,11 @@ def vae_game(
         log_likelihood = vae.output.log_likelihood(batch["x"], vae.decode(params, z))
         kl = gaussian_kl(mean, log_scale, free_nats=free_nats)
         objective = elbo(log_likelihood, kl, beta=beta(state.step))
-        metrics = {"vae/log_likelihood": log_likelihood.mean(), "vae/kl": kl.mean(), "vae/elbo": (log_likelihood - kl).mean()}
+        metrics = {
+            "vae/log_likelihood": log_likelihood.mean(),
+            "vae/kl": kl.mean(),
+            "vae/elbo": (log_likelihood - kl).mean(),
+        }
         return {"vae": -objective.mean()}, Aux({}, metrics)
 
     return Game(init, {"vae": Player(("encoder", "decoder"), tx)}, (Phase(("vae",), loss),))

@@ -27,9 +27,7 @@ class Checkpoints:
         self._ocp, self.folder = ocp, Path(folder).resolve()
         keep = [
             policies.LatestN(KEEP_LAST),
-            policies.BestN(
-                n=1, get_metric_fn=_score, reverse=mode == "min", keep_checkpoints_without_metrics=False
-            ),
+            policies.BestN(n=1, get_metric_fn=_score, reverse=mode == "min", keep_checkpoints_without_metrics=False),
         ]
         self._manager = ocp.CheckpointManager(
             self.folder,

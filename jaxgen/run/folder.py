@@ -12,7 +12,16 @@ import numpy as np
 
 from jaxgen.viz import files
 
-OURS = ("config.json", "metrics.jsonl", "result.json", "report.html", "samples", "checkpoints", "tensorboard", "profile")
+OURS = (
+    "config.json",
+    "metrics.jsonl",
+    "result.json",
+    "report.html",
+    "samples",
+    "checkpoints",
+    "tensorboard",
+    "profile",
+)
 FREE = ("out", "overwrite")  # options that say where and how, not what is run
 
 

@@ -58,7 +58,9 @@ class Log:
     def scores(self, step: int, scores: Mapping[str, Any]) -> None:
         """Log the scores of an evaluation."""
         self._write(step, scores)
-        self._bar.set_postfix_str(", ".join(f"{n.split('/')[-1]} {np.mean(v):.4g}" for n, v in list(scores.items())[:3]), refresh=self._live)
+        self._bar.set_postfix_str(
+            ", ".join(f"{n.split('/')[-1]} {np.mean(v):.4g}" for n, v in list(scores.items())[:3]), refresh=self._live
+        )
         self._mark = time.perf_counter()
 
     def say(self, text: str) -> None:

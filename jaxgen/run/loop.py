@@ -56,7 +56,9 @@ class Run:
         arguments = self.key, self.data, self.batches.indices(0, 1)[0, :: self.slices]
         self._shapes = jax.eval_shape(self._start, *arguments)
         self.step = self.checkpoints.latest or 0
-        self.state = self.checkpoints.restore(self.step, self._shapes) if self.step else jax.jit(self._start)(*arguments)
+        self.state = (
+            self.checkpoints.restore(self.step, self._shapes) if self.step else jax.jit(self._start)(*arguments)
+        )
         folder.rewind(self.step)
         return self.step
 
@@ -115,7 +117,11 @@ class Run:
             kept = self.checkpoints.latest
             raise Diverged(
                 f"player {name.split('/')[0]!r} diverged at step {first + step + 1}: {name} is {rows[name][step]}; "
-                + (f"the last good checkpoint is {self.checkpoints.folder / str(kept)}" if kept else "no checkpoint yet")
+                + (
+                    f"the last good checkpoint is {self.checkpoints.folder / str(kept)}"
+                    if kept
+                    else "no checkpoint yet"
+                )
             )
         log.train(first + count, count, {f"train/{name}": values.mean(0) for name, values in rows.items()})
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from jaxgen.viz.scatter import PALETTE
+from jaxgen.viz.scatter import PALETTE, literal
 
 POINTS = 500  # a line is thinned to at most so many
 INK = "#010203"  # stands for the colour of the text around, until the SVG is written
@@ -38,15 +38,15 @@ def curves(series: Mapping[str, tuple], *, title: str = "", ylabel: str = "", lo
     if not series:
         raise ValueError("curves: expected at least one series, got none")
     style = {"svg.fonttype": "none", "svg.hashsalt": "jaxgen", "font.sans-serif": ["DejaVu Sans"], "font.size": 9}
-    style |= {key: INK for key in ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")}
+    style |= dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK)
     with matplotlib.rc_context(style):
         figure = Figure(figsize=(5.2, 3.1), layout="constrained")
         axes = figure.add_subplot()
         for index, (name, (steps, values)) in enumerate(series.items()):
             _line(axes, name, steps, values, colour=PALETTE[index % len(PALETTE)], log=log)
-        axes.set_title(_plain(title), fontsize=10)
+        axes.set_title(literal(title), fontsize=10)
         axes.set_xlabel("step")
-        axes.set_ylabel(_plain(ylabel))
+        axes.set_ylabel(literal(ylabel))
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(color=INK, alpha=0.12, linewidth=0.6)
         axes.set_yscale("log" if log and any(np.isfinite(line.get_ydata()).any() for line in axes.lines) else "linear")
@@ -94,7 +94,7 @@ def _line(axes, name: str, steps, values, *, colour: str, log: bool):
         )
     values = np.where(np.abs(values) < LIMIT, values, np.nan)  # no comparison with NaN is true
     values = np.where(values > 0, values, np.nan) if log else values
-    label, band = _plain(name), None
+    label, band = literal(name), None
     if values.ndim == 2:
         mean, deviation = mean_and_deviation(values)
         lost = int(np.isnan(values).any(axis=0).sum())
@@ -104,12 +104,8 @@ def _line(axes, name: str, steps, values, *, colour: str, log: bool):
             low = np.where(low > 0, low, np.nanmin(values, axis=1, initial=LIMIT, where=~np.isnan(values)))
         values, band = mean, (low, mean + deviation)
     chosen = thin(values)
-    lone = len(chosen) == 1 or np.isfinite(values[chosen]).sum() == 1
+    lone = np.isfinite(values[chosen]).sum() == 1  # no line shows a lone point
     axes.plot(steps[chosen], values[chosen], color=colour, linewidth=1.4, label=label, marker="o" if lone else None)
     if band is not None:
         low, high = (edge[chosen] for edge in band)
         axes.fill_between(steps[chosen], low, high, color=colour, alpha=0.2, linewidth=0)
-
-
-def _plain(text: str) -> str:
-    return text.replace("$", r"\$")

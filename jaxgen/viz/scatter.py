@@ -54,7 +54,9 @@ def scatter(points, labels=None, *, title: str = "", names: Sequence[str] | None
         for rank, kind in enumerate(kinds):
             marker = MARKERS[rank // len(PALETTE) % len(MARKERS)]
             label = str(kind) if names is None else str(names[kind])
-            axes.scatter([], [], s=40, c=PALETTE[rank % len(PALETTE)], marker=marker, linewidths=0, label=_plain(label))
+            axes.scatter(
+                [], [], s=40, c=PALETTE[rank % len(PALETTE)], marker=marker, linewidths=0, label=literal(label)
+            )
         if kinds:
             columns = -(-len(kinds) // 20)
             axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, ncols=columns)
@@ -85,9 +87,8 @@ def density(values, extent, *, title: str = "", resolution: int = 200) -> np.nda
     if grid.ndim != 2 or 0 in grid.shape:
         raise ValueError(f"density: expected a grid [Y, X], not empty, got shape {grid.shape}")
     figure, axes = _plane(title, adjustable="box")
-    grid = np.ma.masked_invalid(grid.astype(np.float64))
     axes.set_facecolor("0.6")
-    axes.imshow(grid, extent=extent, origin="lower", cmap="viridis", interpolation="nearest")
+    axes.imshow(grid.astype(np.float64), extent=extent, origin="lower", cmap="viridis", interpolation="nearest")
     return _canvas(figure)
 
 
@@ -108,19 +109,20 @@ def evaluate(function: Callable, extent, resolution: int = 200) -> np.ndarray:
     return values.reshape(resolution, resolution)
 
 
+def literal(text: str) -> str:
+    """Text that matplotlib writes as it is: a dollar sign begins no mathematics."""
+    return text.replace("$", r"\$")
+
+
 def _plane(title: str, adjustable: str = "datalim"):
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.2, 6.4), dpi=100, layout="constrained")
     axes = figure.add_subplot()
-    axes.set_title(_plain(title))
+    axes.set_title(literal(title))
     axes.set_aspect("equal", adjustable=adjustable)
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
-
-
-def _plain(text: str) -> str:
-    return text.replace("$", r"\$")  # a dollar sign is a dollar sign, not mathematics
 
 
 def _canvas(figure) -> np.ndarray:

@@ -26,6 +26,7 @@ def test_curves_are_svg_equal_for_equal_input_and_free_of_dates():
     written = {text.strip() for text in root.itertext()}
     assert {"loss", "nats", "step", "train", "validation"} <= written
     assert "date" not in svg and "metadata" not in svg
+    assert "<g id" not in svg  # several stand on one page
 
 
 def test_only_seeds_have_a_band_and_the_legend_counts_them():
@@ -43,6 +44,12 @@ def test_a_seed_that_fails_is_told_and_leaves_the_others():
     mean, deviation = mean_and_deviation(np.array([[1.0, 3.0, np.nan], [np.nan] * 3]))
     np.testing.assert_array_equal(mean, [2, np.nan])
     np.testing.assert_array_equal(deviation, [1, np.nan])
+
+
+def test_a_lone_value_is_a_dot():
+    dot = "fill: #3f90da"
+    assert dot in curves({"a": ([1], [2.0])}) and dot in curves({"a": ([1, 2], [2.0, np.nan])})
+    assert dot not in curves({"a": ([1, 2], [2.0, 3.0])})
 
 
 def test_long_lines_are_thinned():

@@ -31,7 +31,7 @@ def test_names_and_titles_are_written_as_they_are():
     points, labels = np.zeros((2, 2)), [0, 1]
     plain = scatter(points, labels)
     assert not np.array_equal(plain, scatter(points, labels, names=["cat", "dog"]))
-    assert not np.array_equal(plain, scatter(points, labels, title="$x$ costs $5"))  # no mathematics, no error
+    assert not np.array_equal(plain, scatter(points, labels, title=r"$\frac$"))  # no mathematics, no error
     scatter(points, labels, names=["_a", "$"])
 
 

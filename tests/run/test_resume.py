@@ -1,0 +1,80 @@
+"""Law 4: a run killed at any moment ends, after the same command again, bitwise where it would have ended."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+OPTIONS = {"steps": 240, "evaluations": 8, "chunk": 10, "hidden": 32, "latent": 4, "samples": 100, "batch-size": 64}
+
+
+def start(out):
+    command = [
+        sys.executable,
+        "-m",
+        "experiments.vae",
+        *(f"--{name}={value}" for name, value in OPTIONS.items()),
+        f"--out={out}",
+    ]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
+
+
+def finish(out):
+    process = start(out)
+    told = process.communicate()
+    assert process.returncode == 0, told
+
+
+def wait_for(path, process):
+    while not list(path.parent.glob(path.name)) and process.poll() is None:
+        time.sleep(0.005)
+    assert process.poll() is None, f"the run ended before {path.name} appeared: {process.communicate()}"
+
+
+def remains(out):
+    """All that must be equal: metrics without times, scores, every picture, and the digests of the checkpoints."""
+    rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    rows = [{name: value for name, value in row.items() if not name.startswith("time/")} for row in rows]
+    result = json.loads((out / "result.json").read_text())
+    pictures = {path.name: path.read_bytes() for path in sorted((out / "samples").iterdir())}
+    about = {path.parent.parent.name: path.read_bytes() for path in sorted(out.glob("checkpoints/*/about/metadata"))}
+    assert len(about) >= 2
+    return rows, result["scores"], result["best_step"], pictures, about
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    out = tmp_path_factory.mktemp("whole") / "run"
+    finish(out)
+    return remains(out)
+
+
+def test_killed_thrice_it_ends_bitwise_where_the_uninterrupted_run_ends(whole, tmp_path):
+    out = tmp_path / "run"
+    # While the first checkpoint is being written; between checkpoints; while the scores are being made.
+    for moment in ("checkpoints/30*", "samples/samples_00000150.png", "checkpoints/240*"):
+        process = start(out)
+        wait_for(out / moment, process)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert not (out / "result.json").exists()
+    finish(out)
+    for killed, straight in zip(remains(out), whole, strict=True):
+        assert killed == straight
+
+
+def test_interrupted_by_the_user_it_saves_and_goes_on(whole, tmp_path):
+    out = tmp_path / "run"
+    process = start(out)
+    wait_for(out / "samples/samples_00000060.png", process)
+    process.send_signal(signal.SIGINT)
+    told = process.communicate()[1]
+    assert process.returncode == 130, told
+    assert "the same command goes on" in told
+    finish(out)
+    for stopped, straight in zip(remains(out)[:4], whole[:4], strict=True):
+        assert stopped == straight
