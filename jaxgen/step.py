@@ -38,15 +38,20 @@ def init(game: Game, key: Key, batch: Batch) -> TrainState:
     )
 
 
-def make_step(game: Game, *, prepare: Prepare | None = None, axis_name: str | None = None) -> Step:
+def make_step(
+    game: Game, *, prepare: Prepare | None = None, axis_name: str | None = None, accumulate: int = 1
+) -> Step:
     """Return the pure function (state, batch) -> (state, metrics) that plays `game` once.
 
     prepare: (key, batch) -> batch, run on the whole batch first: scaling, dequantisation, augmentation.
     axis_name: a mapped axis (pmap) over which gradients, metrics and floating `extra` are averaged.
+    accumulate: every move averages the gradients of this many slices of its batch, one after the other, so
+    that a large batch needs the memory of a small one. `extra` goes from slice to slice.
 
     Metrics are each loss's own, averaged over repeats, with "PLAYER/loss" and "PLAYER/gradient_norm".
     Randomness: fold_in(state.key, step), the axis index where there is an axis, the phase, the repeat;
-    `prepare` has the number after the last phase. Raises ValueError, while tracing, for a batch that
+    `prepare` has the number after the last phase; the accumulated slices fold their number into the
+    repeat's key. Raises ValueError, while tracing, for a batch that
     does not divide into the game's slices.
     """
     check(game)
@@ -61,7 +66,7 @@ def make_step(game: Game, *, prepare: Prepare | None = None, axis_name: str | No
         parts = split(batch, slices)
         metrics: dict = {}
         for number, phase in enumerate(game.phases):
-            state, measured = _play(game, phase, state, parts, jax.random.fold_in(key, number), axis_name)
+            state, measured = _play(game, phase, state, parts, jax.random.fold_in(key, number), axis_name, accumulate)
             metrics |= measured
         ema = {
             name: optax.incremental_update(state.params[name], state.ema[name], 1.0 - decay)
@@ -83,12 +88,14 @@ def split(batch: Batch, slices: int) -> Batch:
     return jax.tree.map(lambda a: jnp.moveaxis(a.reshape(size // slices, slices, *a.shape[1:]), 1, 0), batch)
 
 
-def _play(game: Game, phase: Phase, state: TrainState, parts: Batch, key: Key, axis_name: str | None):
+def _play(
+    game: Game, phase: Phase, state: TrainState, parts: Batch, key: Key, axis_name: str | None, accumulate: int
+):
     """Play one phase on its first `repeats` slices; return the new state and the mean metrics."""
 
     def once(state: TrainState, part: tuple[Batch, jax.Array]) -> tuple[TrainState, Metrics]:
         batch, repeat = part
-        return _move(game, phase, state, batch, jax.random.fold_in(key, repeat), axis_name)
+        return _move(game, phase, state, batch, jax.random.fold_in(key, repeat), axis_name, accumulate)
 
     if phase.repeats == 1:
         return once(state, (jax.tree.map(lambda a: a[0], parts), 0))
@@ -97,28 +104,47 @@ def _play(game: Game, phase: Phase, state: TrainState, parts: Batch, key: Key, a
     return state, jax.tree.map(lambda a: a.mean(0), metrics)
 
 
-def _move(game: Game, phase: Phase, state: TrainState, batch: Batch, key: Key, axis_name: str | None):
-    """Move the players of a phase at once: one forward pass, one pullback a player."""
-    players = {name: game.players[name] for name in phase.players}
-    moved = _pick(state.params, [name for player in players.values() for name in player.moves])
-    losses, pullback, aux = jax.vjp(lambda p: phase.loss(p, state, batch, key), moved, has_aux=True)
-    _check_losses(losses, phase)
+def _move(
+    game: Game, phase: Phase, state: TrainState, batch: Batch, key: Key, axis_name: str | None, accumulate: int
+):
+    """Move the players of a phase at once, each by its own gradient."""
+    if accumulate == 1:
+        gradients, extra, metrics = _differentiate(game, phase, state, batch, key)
+    else:
+
+        def one(extra, part):
+            number, batch = part
+            gradients, extra, metrics = _differentiate(
+                game, phase, state.replace(extra=extra), batch, jax.random.fold_in(key, number)
+            )
+            return extra, (gradients, metrics)
+
+        parts = jnp.arange(accumulate), split(batch, accumulate)
+        extra, summed = jax.lax.scan(one, dict(state.extra), parts)
+        gradients, metrics = jax.tree.map(lambda a: a.mean(0), summed)
+    if axis_name is not None:
+        gradients, metrics, extra = (_mean(tree, axis_name) for tree in (gradients, metrics, extra))
 
     params, opt_state = dict(state.params), dict(state.opt_state)
-    metrics = {**aux.metrics, **{f"{name}/loss": loss for name, loss in losses.items()}}
-    extra = {**state.extra, **aux.extra}
-    for name, player in players.items():
-        seed = {other: jnp.full_like(loss, float(other == name)) for other, loss in losses.items()}
-        gradient = _pick(pullback(seed)[0], player.moves)
-        if axis_name is not None:
-            gradient = jax.lax.pmean(gradient, axis_name)
-        own = _pick(params, player.moves)
-        updates, opt_state[name] = player.tx.update(gradient, opt_state[name], own)
+    for name, gradient in gradients.items():
+        own = _pick(params, game.players[name].moves)
+        updates, opt_state[name] = game.players[name].tx.update(gradient, opt_state[name], own)
         params |= optax.apply_updates(own, updates)
-        metrics[f"{name}/gradient_norm"] = optax.tree.norm(gradient)
-    if axis_name is not None:
-        metrics, extra = _mean(metrics, axis_name), _mean(extra, axis_name)
+        metrics = {**metrics, f"{name}/gradient_norm": optax.tree.norm(gradient)}
     return state.replace(params=params, opt_state=opt_state, extra=extra), metrics
+
+
+def _differentiate(game: Game, phase: Phase, state: TrainState, batch: Batch, key: Key):
+    """Return ({player: gradient of its networks}, extra, metrics): one forward pass, one pullback a player."""
+    moved = _pick(state.params, [name for player in phase.players for name in game.players[player].moves])
+    losses, pullback, aux = jax.vjp(lambda p: phase.loss(p, state, batch, key), moved, has_aux=True)
+    _check_losses(losses, phase)
+    gradients = {}
+    for player in phase.players:
+        seed = {other: jnp.full_like(loss, float(other == player)) for other, loss in losses.items()}
+        gradients[player] = _pick(pullback(seed)[0], game.players[player].moves)
+    metrics = {**aux.metrics, **{f"{name}/loss": loss for name, loss in losses.items()}}
+    return gradients, {**state.extra, **aux.extra}, metrics
 
 
 def _pick(params: Params, names) -> dict:

@@ -63,7 +63,7 @@ def faces() -> Dataset:
     return Dataset(
         name="faces",
         **take({"image": image}, split_indices(len(image))),
-        source="scikit-image's subset of Labeled Faces in the Wild (Huang et al. 2007), 100 faces, split 80/10/10, seed 0",
+        source="scikit-image's 100 faces of Labeled Faces in the Wild (Huang et al. 2007), split 80/10/10, seed 0",
         levels=256,
     )
 

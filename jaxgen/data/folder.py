@@ -34,10 +34,7 @@ def load(path: str) -> Dataset:
     if not root.is_dir():
         raise ValueError(f"data set 'folder:{path}': expected a folder, got {'a file' if root.exists() else 'nothing'}")
     folders = _part_folders(root)
-    if folders:
-        listed = {part: _list(folder) for part, folder in folders.items()}
-    else:
-        listed = {"all": _list(root)}
+    listed = {part: _list(folder) for part, folder in (folders or {"all": root}).items()}
     classes = _classes(root, {part: labels for part, (_, labels) in listed.items()})
     files = [file for found, _ in listed.values() for file in found]
     image = _read(files)
@@ -105,8 +102,9 @@ def _classes(root: Path, labels: dict[str, list[str]]) -> tuple[str, ...] | None
     for part, found in labels.items():
         extra = sorted(set(found) - set(known))
         if extra or bool(found) != bool(known):
+            came = sorted(set(found)) or "none"
             raise ValueError(
-                f"{root}: expected the class folders of {first}, {known or 'none'}, in {part} too, got {sorted(set(found)) or 'none'}"
+                f"{root}: expected the class folders of {first}, {known or 'none'}, in {part} too, got {came}"
             )
     return tuple(known) or None
 
@@ -126,9 +124,8 @@ def _read(files: Sequence[Path]) -> np.ndarray:
     image = np.empty((len(files), *pictures[0].shape[:2], channels), np.uint8)
     for i, picture in enumerate(pictures):
         if picture.shape[:2] != image.shape[1:3]:
-            raise ValueError(
-                f"expected pictures of one size, got {files[0]} of {_size(pictures[0])} and {files[i]} of {_size(picture)}"
-            )
+            first, other = f"{files[0]} of {_size(pictures[0])}", f"{files[i]} of {_size(picture)}"
+            raise ValueError(f"expected pictures of one size, got {first} and {other}")
         image[i] = picture  # one grey channel fills all three
     return image
 

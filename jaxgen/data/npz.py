@@ -33,10 +33,11 @@ def load(path: str) -> Dataset:
     """
     name = f"data set 'npz:{path}'"
     found = _group(name, _open(name, Path(path).expanduser()))
-    arrays = {
-        part: {k: a for key, array in group.items() for k, a in [_convert(name, key, array)]}
-        for part, group in found.items()
-    }
+    arrays = {}
+    for part, group in found.items():
+        arrays[part] = dict(_convert(name, key, array) for key, array in group.items())
+        if len(arrays[part]) != len(group):
+            raise ValueError(f"{name}: expected images once, got them as image and as x")
     for part, group in arrays.items():
         lengths = {key: len(array) for key, array in group.items()}
         if len(set(lengths.values())) > 1:
@@ -105,8 +106,8 @@ def _convert(name: str, key: str, array: np.ndarray) -> tuple[str, np.ndarray]:
             array = array[:, 0]  # as Keras's cifar10
         if array.ndim != 1 or array.dtype.kind not in "iu":
             raise ValueError(f"{name}: expected label to be integers [N], {got}")
-        if len(array) and not 0 <= array.min() <= array.max() < len(array):
-            raise ValueError(f"{name}: expected labels in 0..K-1, got {array.min()}..{array.max()}")
+        if len(array) and not 0 <= array.min() <= array.max() < 2**31:
+            raise ValueError(f"{name}: expected labels 0, 1, 2 and so on, got {array.min()}..{array.max()}")
         return key, array.astype(np.int32)
     if key == "image" or array.ndim > 2:
         if array.dtype != np.uint8 or array.ndim not in (3, 4):
@@ -130,5 +131,8 @@ def _parts(name: str, arrays: dict[str, dict]) -> tuple[dict[str, dict], str]:
 def _classes(name: str, parts: dict[str, dict]) -> tuple[str, ...] | None:
     if "label" not in parts["train"]:
         return None
-    count = 1 + max(int(group["label"].max()) for group in parts.values() if "label" in group)
+    labels = np.concatenate([group["label"] for group in parts.values() if "label" in group])
+    count = 1 + int(labels.max())
+    if count > len(labels):  # numbers of another kind, years say: no network should get that many classes
+        raise ValueError(f"{name}: expected labels below their number, {len(labels)}, got {count - 1}")
     return tuple(str(k) for k in range(count))

@@ -4,6 +4,8 @@ Images rest on the device as uint8 ``0..levels-1``; each step scales, dequantise
 its own batch. Randomness comes from an explicit key, always the first argument.
 """
 
+import math
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -41,9 +43,10 @@ def dequantise(key: Array, image: Array, *, levels: int) -> Array:
     """
     _check(image, levels)
     # 255 + u holds only 16 of u's bits in float32 and would round up to 256 now and then. Midpoints of
-    # 2^15 cells are held exactly, so no draw leaves its bin, and their mean is exactly one half.
-    cell = jax.random.bits(key, image.shape, jnp.uint16) >> 1
-    u = (cell.astype(jnp.float32) + 0.5) / 2**15
+    # 2^14 cells are held exactly and far enough from the integers that neither the division by levels nor a
+    # multiplication back moves a draw into the next bin; their mean is exactly one half.
+    cell = _bits(key, image.shape) >> 2
+    u = (cell.astype(jnp.float32) + 0.5) / 2**14
     return (image.astype(jnp.float32) + u) / levels
 
 
@@ -153,8 +156,15 @@ def logit_inverse(y: Array, *, alpha: float) -> tuple[Array, Array]:
 def _bernoulli(key: Array, image: Array, levels: int) -> Array:
     # An integer j uniform over 0..levels-2 lies below k with probability k / (levels - 1). Integers, unlike
     # a rounded quotient, give the same bits compiled or not, on every device: a frozen draw stays frozen.
-    j = ((jax.random.bits(key, image.shape, jnp.uint32) >> 8) * jnp.uint32(levels - 1)) >> 24
+    j = (_bits(key, image.shape) * jnp.uint32(levels - 1)) >> 16
     return (j < image.astype(jnp.uint32)).astype(jnp.float32)
+
+
+def _bits(key: Array, shape: tuple[int, ...]) -> Array:
+    """Sixteen random bits each, as uint32: two of a drawn word, and drawn flat, which a CPU does 3 x faster."""
+    size = math.prod(shape)
+    words = jax.random.bits(key, (-(-size // 2),))
+    return jnp.concatenate([words & 0xFFFF, words >> 16])[:size].reshape(shape)
 
 
 def _sum_example(x: Array) -> Array:

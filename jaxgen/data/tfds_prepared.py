@@ -14,7 +14,7 @@ import urllib.request
 from pathlib import Path
 
 INSTALL = "pip install 'jaxgen[tfds]'"
-FULL_INSTALL = "pip install 'jaxgen[tfds]' tensorflow importlib_resources"
+FULL_INSTALL = "pip install 'jaxgen[tfds]' tensorflow"
 
 
 def data_dir() -> Path:

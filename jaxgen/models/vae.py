@@ -98,15 +98,12 @@ class VAE(NamedTuple):
 
     def log_weights(self, params: Any, x: Array) -> Callable[[Array, int], Array]:
         """Return (key, n) -> log p(x, z) - log q(z|x) [n, B] in nats, for n draws z ~ q(z|x). x is encoded once."""
-        mean, log_scale = (a[None] for a in self.encode(params, x))
+        mean, log_scale = self.encode(params, x)
 
-        def draw(key: Array, n: int) -> Array:
-            noise = jax.random.normal(key, (n, *mean.shape[1:]))
+        def one(noise: Array) -> Array:
             z = mean + jnp.exp(log_scale) * noise
             # log N(z; 0, 1) - log N(z; mean, scale): the constants cancel.
             prior_to_posterior = (0.5 * (noise**2 - z**2) + log_scale).sum(-1)
-            output = self.decode(params, z.reshape(-1, z.shape[-1]))
-            many = jnp.broadcast_to(x[None], (n, *x.shape)).reshape(-1, *x.shape[1:])
-            return self.output.log_likelihood(many, output).reshape(n, -1) + prior_to_posterior
+            return self.output.log_likelihood(x, self.decode(params, z)) + prior_to_posterior
 
-        return draw
+        return lambda key, n: jax.vmap(one)(jax.random.normal(key, (n, *mean.shape)))

@@ -1,0 +1,86 @@
+"""The machine, as far as a number depends on it: cores, load, memory, versions, and its peak at matrix products."""
+
+import os
+import platform
+import resource
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import flax
+import jax
+import jax.numpy as jnp
+import optax
+
+SIDE, PRODUCTS = 2048, 3
+
+
+def cores() -> int:
+    """Return how many cores this process may use: the threads that each side gets."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def load() -> float | None:
+    """Return the load average of the last minute, None where the system has none."""
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+
+
+def describe() -> dict[str, Any]:
+    """Return processor, device, system and versions, for the record."""
+    device = jax.devices()[0]
+    return {
+        "processor": _processor(),
+        "cores": cores(),
+        "device": device.device_kind,
+        "devices": jax.device_count(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "jax": jax.__version__,
+        "flax": flax.__version__,
+        "optax": optax.__version__,
+        "xla_flags": os.environ.get("XLA_FLAGS", ""),
+    }
+
+
+def memory() -> dict[str, int | None]:
+    """Return in bytes the most that this process ("resident") and its device ("device", where told) have held."""
+    told = jax.local_devices()[0].memory_stats() or {}
+    return {
+        "resident": resident(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss),
+        "device": told.get("peak_bytes_in_use"),
+    }
+
+
+def resident(max_rss: int) -> int:
+    """Return bytes from getrusage's number, which is in KiB but on macOS."""
+    return max_rss if sys.platform == "darwin" else 1024 * max_rss
+
+
+def matmul_peak() -> Callable[[], float]:
+    """Return a function that multiplies float32 matrices of 2048 x 2048 and returns its operations a second.
+
+    At jax's default precision, as the steps are.
+    """
+    matrix = jnp.full((SIDE, SIDE), 1.0 / SIDE)  # its own square, so that a chain of products stays what it is
+
+    @jax.jit
+    def products(a):
+        return jax.lax.fori_loop(0, PRODUCTS, lambda _, b: b @ a, a)
+
+    def once() -> float:
+        start = time.perf_counter()
+        products(matrix).block_until_ready()
+        return PRODUCTS * 2 * SIDE**3 / (time.perf_counter() - start)
+
+    once()
+    return once
+
+
+def _processor() -> str:
+    """Return the processor's name: `platform` knows it on few systems."""
+    try:
+        with open("/proc/cpuinfo") as file:
+            return next(line.partition(":")[2].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

@@ -1,0 +1,89 @@
+"""One subject measured: rounds in which every contestant runs in turn, so that they meet the same noise."""
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from benchmarks import machine
+from benchmarks.peers.peer import KINDS
+from benchmarks.peers.process import Worker, check_torch
+from benchmarks.subject import Subject
+from benchmarks.training import Training
+
+
+def measure(subject: Subject, *, rounds: int, steps: int, peers: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what one step costs, and each peer's step against it.
+
+    rounds: how often each contestant runs. steps: of a contestant's turn. peers: some of `KINDS`.
+
+    Spread is told as [first quartile, median, third quartile] over rounds. Ratios are taken within a round:
+    above 1 we are faster. A peer that cannot run has "error" alone.
+    """
+    load = machine.load()
+    training = Training(subject, steps)
+    first = {"many": training.many(), "single": training.single()}
+    compile_seconds = {name: first[name] - getattr(training, name)() for name in first}
+    memory = machine.memory()
+    peak = machine.matmul_peak()
+    seconds: dict[str, list[float]] = {"many": [], "single": []}
+    peaks = []
+    with contextlib.ExitStack() as stack:
+        workers = [
+            stack.enter_context(Worker(subject.peer, kind, steps=steps, threads=machine.cores())) for kind in peers
+        ]
+        able = [worker for worker in workers if "error" not in worker.about]
+        for _ in range(rounds):
+            seconds["many"].append(training.many())
+            for worker in able:
+                seconds.setdefault(worker.kind, []).append(worker.run(steps))
+            seconds["single"].append(training.single())
+            peaks.append(peak())
+
+    many = np.array(seconds["many"])
+    median = float(np.median(many)) / steps
+    cost = training.cost()
+    return {
+        **cost,
+        "batch_size": subject.batch_size,
+        "rounds": rounds,
+        "steps": steps,
+        "compile_seconds": compile_seconds,
+        "step_milliseconds": {name: quartiles(1e3 * np.array(seconds[name]) / steps) for name in ("many", "single")},
+        "single_over_many": quartiles(np.array(seconds["single"]) / many),
+        "examples_per_second": subject.batch_size / median,
+        "matmul_peak_flops": max(peaks),
+        "share_of_peak": cost["matmul_flops"] / median / max(peaks),
+        "memory_bytes": memory,
+        "load": {"before": load, "after": machine.load()},
+        "peers": {worker.kind: _peer(worker, seconds, many, steps) for worker in workers},
+    }
+
+
+def quartiles(values: np.ndarray) -> list[float]:
+    """Return [first quartile, median, third quartile]."""
+    return [float(value) for value in np.percentile(values, (25, 50, 75))]
+
+
+def check_peers(subject: Subject, name: str) -> tuple[str, ...]:
+    """Return the kinds of peer to run. Raises ValueError where the subject has none, or torch is missing."""
+    check_torch()
+    if subject.peer is None:
+        raise ValueError(f"--peers: {name} has no peer yet")
+    return KINDS
+
+
+def _peer(worker: Worker, seconds: dict[str, list[float]], many: np.ndarray, steps: int) -> dict[str, Any]:
+    about = dict(worker.about)
+    if "error" in about:
+        return about
+    own = np.array(seconds[worker.kind])
+    return {
+        "parameters": about["parameters"],
+        "torch": about["torch"],
+        "first_step_seconds": about["first_step_seconds"],
+        "step_milliseconds": quartiles(1e3 * own / steps),
+        "ratio": quartiles(own / many),
+        "memory_bytes": machine.resident(about["max_rss"]),
+    }

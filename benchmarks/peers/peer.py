@@ -1,0 +1,14 @@
+"""What a module of this package hands to the worker: `build(kind, steps) -> Peer`."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+# eager: as tutorials write it. fused: with Adam's fused kernel. compile: loss and gradient by torch.compile.
+KINDS = ("eager", "fused", "compile")
+
+
+class Peer(NamedTuple):
+    """A training in another framework: its number of parameters, and a function that takes this many steps."""
+
+    parameters: int
+    run: Callable[[int], None]

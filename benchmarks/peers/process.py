@@ -1,0 +1,50 @@
+"""The near end of a peer's worker process.
+
+A peer lives in a process of its own, asleep on a pipe while we run, as we are while it runs: neither's thread pool can
+spin on the other's time, allocators stay apart, and so does the memory that is told of each. Both see the same cores
+and number of threads. The peer times its own steps, so the pipe costs nothing.
+"""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from typing import Any, Self
+
+
+def check_torch() -> None:
+    """Raise ValueError where torch is missing; it is not imported."""
+    if importlib.util.find_spec("torch") is None:
+        raise ValueError("--peers needs torch, which is not installed: pip install 'jaxgen[peers]'")
+
+
+class Worker:
+    """A peer, ready and warm; a context manager. `about` says what it is, or has "error": why it cannot run."""
+
+    def __init__(self, module: str, kind: str, *, steps: int, threads: int):
+        """Start the process and wait until it is warm. Raises ValueError where torch is missing."""
+        check_torch()
+        command = [sys.executable, "-m", "benchmarks.peers.worker", module, kind, str(steps), str(threads)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.kind, self.about = kind, self._hear()
+
+    def run(self, steps: int) -> float:
+        """Take this many steps; return the seconds they took."""
+        print(steps, file=self._process.stdin, flush=True)
+        told = self._hear()
+        self.about["max_rss"] = told["max_rss"]
+        return told["seconds"]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let the process end."""
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+
+    def _hear(self) -> dict[str, Any]:
+        if line := self._process.stdout.readline():
+            return json.loads(line)
+        raise RuntimeError(f"the {self.kind} peer's process ended with status {self._process.wait()}")

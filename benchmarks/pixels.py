@@ -1,0 +1,15 @@
+"""Data that both sides of a comparison are given: fixed by a seed, made by numpy alone."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def binary_images(examples: int, shape: Sequence[int]) -> np.ndarray:
+    """Return images [examples, *shape] of fair coin flips, float32 in {0, 1}; the same at every call."""
+    return np.random.default_rng(0).integers(0, 2, (examples, *shape), np.uint8).astype(np.float32)
+
+
+def orders(examples: int, steps: int, batch_size: int) -> np.ndarray:
+    """Return which examples each step sees, [steps, batch_size] int32; the same at every call."""
+    return np.random.default_rng(1).integers(0, examples, (steps, batch_size), np.int32)

@@ -1,0 +1,38 @@
+"""What is measured: a game, the data it trains on, and where its peer is."""
+
+import difflib
+import importlib
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxgen.game import Game
+from jaxgen.step import Prepare
+
+
+class Subject(NamedTuple):
+    """A training step to measure.
+
+    game, prepare: as an experiment has them. data: arrays [examples, ...], to rest on the device.
+    peer: module of `benchmarks.peers` with the same step in another framework, where there is one.
+    """
+
+    game: Game
+    data: Mapping[str, np.ndarray]
+    batch_size: int
+    prepare: Prepare | None = None
+    peer: str | None = None
+
+
+# Modules with a `subject() -> Subject`, imported when asked for.
+SUBJECTS = {"vae": "benchmarks.subjects.vae"}
+
+
+def load(name: str) -> Subject:
+    """Return the subject of this name. Raises ValueError for an unknown one, with the nearest known."""
+    if name not in SUBJECTS:
+        near = difflib.get_close_matches(name, SUBJECTS, n=1)
+        hint = f", did you mean {near[0]}" if near else ""
+        raise ValueError(f"unknown model {name!r}{hint}; expected one of {', '.join(SUBJECTS)}")
+    return importlib.import_module(SUBJECTS[name]).subject()

@@ -1,0 +1,24 @@
+"""The VAE of Kingma and Welling 2014 on binary images, at the size that most tutorials have: 784-400-20."""
+
+import flax.linen as nn
+import optax
+
+from benchmarks.pixels import binary_images
+from benchmarks.subject import Subject
+from jaxgen.games.vae import vae_game
+from jaxgen.models.vae import BERNOULLI, VAE, Decoder, Encoder
+from jaxgen.nn.mlp import MLP
+
+SHAPE, HIDDEN, LATENT, BATCH_SIZE, EXAMPLES, LEARNING_RATE = (28, 28, 1), 400, 20, 128, 10_000, 1e-3
+
+
+def subject() -> Subject:
+    """Return the VAE: two hidden layers of 400 in all, 20 latents, batch 128, Adam."""
+    encoder = Encoder(MLP((HIDDEN,), nn.relu), LATENT)
+    decoder = Decoder(MLP((HIDDEN,), nn.relu), SHAPE)
+    return Subject(
+        game=vae_game(VAE(encoder, decoder, BERNOULLI, LATENT), optax.adam(LEARNING_RATE)),
+        data={"x": binary_images(EXAMPLES, SHAPE)},
+        batch_size=BATCH_SIZE,
+        peer="benchmarks.peers.vae",
+    )

@@ -1,0 +1,62 @@
+"""Our own side: a training of a subject, timed in the two ways it can be driven."""
+
+import time
+
+import jax
+
+from benchmarks.flops import matmul_flops
+from benchmarks.pixels import orders
+from benchmarks.subject import Subject
+from jaxgen.parallel import many_steps, take
+from jaxgen.step import init, make_step
+
+
+class Training:
+    """A state that moves on with every call; `single` and `many` return the seconds their steps took."""
+
+    def __init__(self, subject: Subject, steps: int):
+        """Put data and state on the device. steps: of one call."""
+        examples = len(next(iter(subject.data.values())))
+        order = orders(examples, steps, subject.batch_size)
+        self.data, self.indices = jax.device_put((dict(subject.data), order))
+        self._rows = list(self.indices)
+        step = make_step(subject.game, prepare=subject.prepare)
+
+        def start(key, data, indices):
+            batch = take(data, indices)
+            return init(subject.game, key, batch if subject.prepare is None else subject.prepare(key, batch))
+
+        self.state = jax.jit(start)(jax.random.key(0), self.data, self._rows[0])
+        self._step = step
+        self._single = jax.jit(lambda state, data, indices: step(state, take(data, indices)), donate_argnums=0)
+        self._many = many_steps(step)
+
+    def single(self) -> float:
+        """Dispatch one step at a time."""
+        start = time.perf_counter()
+        for indices in self._rows:
+            self.state, metrics = self._single(self.state, self.data, indices)
+        jax.block_until_ready((self.state, metrics))
+        return time.perf_counter() - start
+
+    def many(self) -> float:
+        """Dispatch all steps at once, as the run loop does."""
+        start = time.perf_counter()
+        self.state, metrics = self._many(self.state, self.data, self.indices, len(self._rows))
+        jax.block_until_ready((self.state, metrics))
+        return time.perf_counter() - start
+
+    def cost(self) -> dict[str, float | None]:
+        """Return "parameters", and of one step "matmul_flops" (counted), "flops" and "bytes" (the compiler's estimate).
+
+        The estimate is None where the compiler has none, and counts the body of a loop once.
+        """
+        # The step without its gather of the batch, of which the estimate says that it reads all of the data.
+        arguments = self.state, take(self.data, self._rows[0])
+        estimate = jax.jit(self._step).lower(*arguments).compile().cost_analysis() or {}
+        return {
+            "parameters": sum(leaf.size for leaf in jax.tree.leaves(self.state.params)),
+            "matmul_flops": matmul_flops(self._step, *arguments),
+            "flops": estimate.get("flops"),
+            "bytes": estimate.get("bytes accessed"),
+        }

@@ -1,0 +1,67 @@
+"""The command line of the step benchmark."""
+
+import importlib.util
+import json
+
+import pytest
+
+from benchmarks import steps
+from benchmarks.table import spread
+
+TINY = ["--rounds", "2", "--steps", "2"]
+
+
+def refused(arguments, capsys):
+    """The one line that a refused command ends with."""
+    with pytest.raises(SystemExit) as stop:
+        steps.main(arguments)
+    told = capsys.readouterr()
+    assert stop.value.code == 2 and told.out == ""
+    assert told.err.startswith("error: ") and told.err.count("\n") == 1
+    return told.err
+
+
+def test_a_model_gets_a_row_and_its_numbers_a_file(tmp_path, capsys):
+    path = tmp_path / "steps.json"
+    steps.main([*TINY, "--model", "vae", "--json", str(path)])
+    printed = capsys.readouterr().out
+    assert "652,824" in printed and "single / many" in printed
+
+    told = json.loads(path.read_text())
+    assert {"processor", "cores", "device", "jax", "python"} <= set(told["machine"])
+    result = told["models"]["vae"]
+    assert result["parameters"] == 652_824
+    # 784-400-40 and 20-400-784, three products a layer, but no gradient of the data.
+    weights = (784 * 400, 400 * 40, 20 * 400, 400 * 784)
+    assert result["matmul_flops"] == 2 * 128 * (3 * sum(weights) - weights[0])
+    assert result["flops"] is None or result["flops"] >= result["matmul_flops"]
+    assert result["bytes"] is None or result["bytes"] > 0
+    assert result["batch_size"] == 128 and result["rounds"] == 2 and result["steps"] == 2
+    assert set(result["compile_seconds"]) == set(result["step_milliseconds"]) == {"many", "single"}
+    for quartiles in (*result["step_milliseconds"].values(), result["single_over_many"]):
+        assert 0 < quartiles[0] <= quartiles[1] <= quartiles[2]
+    assert result["examples_per_second"] == pytest.approx(128e3 / result["step_milliseconds"]["many"][1])
+    assert result["share_of_peak"] > 0 and result["matmul_peak_flops"] > 0
+    assert result["memory_bytes"]["resident"] > 1e7
+    assert result["peers"] == {}
+
+
+def test_an_unknown_model_is_refused_with_the_nearest_name(capsys):
+    assert "'vea', did you mean vae" in refused(["--model", "vea"], capsys)
+
+
+@pytest.mark.parametrize(
+    "flags", [["--rounds", "0"], ["--steps", "0"], ["--json", "no/such/folder/a.json"], ["--mdel"]]
+)
+def test_bad_flags_are_refused(flags, capsys):
+    refused(flags, capsys)
+
+
+def test_missing_torch_is_refused_with_the_command_that_installs_it(monkeypatch, capsys):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else find(name))
+    assert "pip install 'jaxgen[peers]'" in refused([*TINY, "--peers"], capsys)
+
+
+def test_a_spread_reads_median_and_quartiles():
+    assert spread([1.0, 2.0, 3.0]) == "2.00 [1.00, 3.00]"
