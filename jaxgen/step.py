@@ -5,6 +5,7 @@ but for the name of a mapped axis to average over.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -39,7 +40,12 @@ def init(game: Game, key: Key, batch: Batch) -> TrainState:
 
 
 def make_step(
-    game: Game, *, prepare: Prepare | None = None, axis_name: str | None = None, accumulate: int = 1
+    game: Game,
+    *,
+    prepare: Prepare | None = None,
+    axis_name: str | None = None,
+    accumulate: int = 1,
+    gradient_norms: bool = False,
 ) -> Step:
     """Return the pure function (state, batch) -> (state, metrics) that plays `game` once.
 
@@ -48,7 +54,9 @@ def make_step(
     accumulate: every move averages the gradients of this many slices of its batch, one after the other, so
     that a large batch needs the memory of a small one. `extra` goes from slice to slice.
 
-    Metrics are each loss's own, averaged over repeats, with "PLAYER/loss" and "PLAYER/gradient_norm".
+    gradient_norms: measure "PLAYER/gradient_norm" too; a pass over every gradient, a tenth of a small step.
+
+    Metrics are each loss's own, with "PLAYER/loss", averaged over repeats.
     Randomness: fold_in(state.key, step), the axis index where there is an axis, the phase, the repeat;
     `prepare` has the number after the last phase; the accumulated slices fold their number into the
     repeat's key. Raises ValueError, while tracing, for a batch that
@@ -56,6 +64,7 @@ def make_step(
     """
     check(game)
     slices = repeats(game)
+    move = partial(_move, game, axis_name, accumulate, gradient_norms)
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         key = jax.random.fold_in(state.key, state.step)
@@ -66,7 +75,7 @@ def make_step(
         parts = split(batch, slices)
         metrics: dict = {}
         for number, phase in enumerate(game.phases):
-            state, measured = _play(game, phase, state, parts, jax.random.fold_in(key, number), axis_name, accumulate)
+            state, measured = _play(phase, state, parts, jax.random.fold_in(key, number), move)
             metrics |= measured
         ema = {
             name: optax.incremental_update(state.params[name], state.ema[name], 1.0 - decay)
@@ -88,14 +97,12 @@ def split(batch: Batch, slices: int) -> Batch:
     return jax.tree.map(lambda a: jnp.moveaxis(a.reshape(size // slices, slices, *a.shape[1:]), 1, 0), batch)
 
 
-def _play(
-    game: Game, phase: Phase, state: TrainState, parts: Batch, key: Key, axis_name: str | None, accumulate: int
-):
+def _play(phase: Phase, state: TrainState, parts: Batch, key: Key, move: Callable):
     """Play one phase on its first `repeats` slices; return the new state and the mean metrics."""
 
     def once(state: TrainState, part: tuple[Batch, jax.Array]) -> tuple[TrainState, Metrics]:
         batch, repeat = part
-        return _move(game, phase, state, batch, jax.random.fold_in(key, repeat), axis_name, accumulate)
+        return move(phase, state, batch, jax.random.fold_in(key, repeat))
 
     if phase.repeats == 1:
         return once(state, (jax.tree.map(lambda a: a[0], parts), 0))
@@ -105,7 +112,14 @@ def _play(
 
 
 def _move(
-    game: Game, phase: Phase, state: TrainState, batch: Batch, key: Key, axis_name: str | None, accumulate: int
+    game: Game,
+    axis_name: str | None,
+    accumulate: int,
+    norms: bool,
+    phase: Phase,
+    state: TrainState,
+    batch: Batch,
+    key: Key,
 ):
     """Move the players of a phase at once, each by its own gradient."""
     if accumulate == 1:
@@ -130,7 +144,8 @@ def _move(
         own = _pick(params, game.players[name].moves)
         updates, opt_state[name] = game.players[name].tx.update(gradient, opt_state[name], own)
         params |= optax.apply_updates(own, updates)
-        metrics = {**metrics, f"{name}/gradient_norm": optax.tree.norm(gradient)}
+        if norms:
+            metrics = {**metrics, f"{name}/gradient_norm": optax.tree.norm(gradient)}
     return state.replace(params=params, opt_state=opt_state, extra=extra), metrics
 
 

@@ -72,7 +72,7 @@ def test_joint_move_equals_separate_gradients():
     game = toy_gan.simultaneous(optax.sgd(1.0))
     batch = toy_gan.batch(KEY)
     state = init(game, KEY, batch)
-    after, metrics = make_step(game)(state, batch)
+    after, metrics = make_step(game, gradient_norms=True)(state, batch)
     key = jax.random.fold_in(jax.random.fold_in(jax.random.fold_in(state.key, 0), 0), 0)
     for name in ("discriminator", "generator"):
 

@@ -95,7 +95,7 @@ def _score(metrics: Mapping[str, float]) -> float:
 
 
 def _torn(where: Path) -> str:
-    return f"the checkpoint {where} is torn or damaged: expected a whole one; delete that folder to go on from the one before"
+    return f"the checkpoint {where} is torn or damaged: delete that folder to go on from the one before"
 
 
 def _sharding(leaf: Any):

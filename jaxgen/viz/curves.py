@@ -1,6 +1,7 @@
 """Curves of a run as small, crisp SVG text."""
 
 import io
+import itertools
 import re
 from collections.abc import Mapping
 
@@ -71,7 +72,7 @@ def thin(values, points: int = POINTS) -> np.ndarray:
         return np.arange(len(values))
     edges = np.linspace(0, len(values), (points - 2) // 2 + 1).astype(int)
     chosen = {0, len(values) - 1}
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in itertools.pairwise(edges):
         stretch = values[start:stop]
         chosen.add(start + int(np.argmin(np.where(np.isnan(stretch), np.inf, stretch))))
         chosen.add(start + int(np.argmax(np.where(np.isnan(stretch), -np.inf, stretch))))
