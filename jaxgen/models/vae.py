@@ -9,38 +9,49 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.losses import likelihoods
+from jaxgen.nn.conv import Conv
 
 Array = jax.Array
 
 
+def full(x: Array) -> Array:
+    """Return x in float32, or in its own type where that is wider: losses and sums are taken there."""
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
 class Encoder(nn.Module):
-    """x [B, ...] -> mean and log standard deviation of q(z|x), each [B, latent], float32."""
+    """x [B, ...] -> mean and log standard deviation of q(z|x), each [B, latent], float32 at least."""
 
     trunk: nn.Module
     latent: int
+    dtype: jnp.dtype | None = None
+    param_dtype: jnp.dtype = jnp.float32
 
     @nn.compact
     def __call__(self, x: Array) -> tuple[Array, Array]:
         """x: [B, ...], in [0, 1] for images."""
         features = self.trunk(x)
-        mean, log_scale = jnp.split(nn.Dense(2 * self.latent)(features), 2, axis=-1)
-        return mean.astype(jnp.float32), log_scale.astype(jnp.float32)
+        both = nn.Dense(2 * self.latent, dtype=self.dtype, param_dtype=self.param_dtype)(features)
+        mean, log_scale = jnp.split(full(both), 2, axis=-1)
+        return mean, log_scale
 
 
 class Decoder(nn.Module):
-    """z [B, latent] -> one number a dimension of x, [B, *shape], float32: logits or means."""
+    """z [B, latent] -> one number a dimension of x, [B, *shape], float32 at least: logits or means."""
 
     trunk: nn.Module
     shape: Sequence[int]
+    dtype: jnp.dtype | None = None
+    param_dtype: jnp.dtype = jnp.float32
 
     @nn.compact
     def __call__(self, z: Array) -> Array:
         """z: [B, latent]."""
         features = self.trunk(z)
         if features.ndim == 4:
-            return nn.Conv(self.shape[-1], (3, 3))(features).astype(jnp.float32)
-        flat = nn.Dense(math.prod(self.shape))(features)
-        return flat.reshape(len(z), *self.shape).astype(jnp.float32)
+            return full(Conv(self.shape[-1], dtype=self.dtype, param_dtype=self.param_dtype)(features))
+        flat = nn.Dense(math.prod(self.shape), dtype=self.dtype, param_dtype=self.param_dtype)(features)
+        return full(flat.reshape(len(z), *self.shape))
 
 
 class GaussianDecoder(nn.Module):
@@ -53,8 +64,8 @@ class GaussianDecoder(nn.Module):
     def __call__(self, z: Array) -> tuple[Array, Array]:
         """z: [B, latent]."""
         if self.scale is None:
-            return self.mean(z), self.param("log_scale", nn.initializers.zeros, ())
-        return self.mean(z), jnp.log(jnp.float32(self.scale))
+            return self.mean(z), self.param("log_scale", nn.initializers.zeros, (), self.mean.param_dtype)
+        return self.mean(z), math.log(self.scale)
 
 
 class Output(NamedTuple):

@@ -13,11 +13,12 @@ class MLP(nn.Module):
     features: Sequence[int]
     activation: Callable[[jax.Array], jax.Array] = nn.relu
     dtype: jnp.dtype | None = None
+    param_dtype: jnp.dtype = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """x: [B, ...]."""
         x = x.reshape(len(x), -1)
         for width in self.features:
-            x = self.activation(nn.Dense(width, dtype=self.dtype)(x))
+            x = self.activation(nn.Dense(width, dtype=self.dtype, param_dtype=self.param_dtype)(x))
         return x

@@ -1,0 +1,92 @@
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen.nn.conv import Conv, ConvTranspose
+from jaxgen.nn.convolution import conv, conv_kernel, conv_transpose
+
+KEY = jax.random.key(0)
+CASES = [(kernel, stride, size) for kernel in (1, 2, 3, 4, 5) for stride in (1, 2, 3) for size in ((6, 6), (7, 5))]
+
+
+def triple(kernel, stride, size, channels=2, features=3, batch=2):
+    keys = jax.random.split(KEY, 3)
+    out = [-(-n // stride) for n in size]
+    return (
+        jax.random.normal(keys[0], (batch, *size, channels)),
+        jax.random.normal(keys[1], (kernel, kernel, channels, features)),
+        jax.random.normal(keys[2], (batch, *out, features)),
+    )
+
+
+@pytest.mark.parametrize(("kernel", "stride", "size"), CASES)
+def test_the_three_are_adjoint_to_each_other(kernel, stride, size):
+    x, w, u = triple(kernel, stride, size)
+    product = (conv(x, w, stride) * u).sum()
+    np.testing.assert_allclose((x * conv_transpose(u, w, stride, size)).sum(), product, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose((w * conv_kernel(x, u, stride, (kernel, kernel))).sum(), product, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("stock", [False, True])
+@pytest.mark.parametrize(("kernel", "stride", "size"), CASES)
+def test_layers_equal_flax_forward_and_gradients(kernel, stride, size, stock):
+    ours, theirs = (
+        (ConvTranspose(3, kernel, stride), nn.ConvTranspose(3, (kernel,) * 2, (stride,) * 2))
+        if stock
+        else (Conv(3, kernel, stride), nn.Conv(3, (kernel,) * 2, (stride,) * 2))
+    )
+    x = jax.random.normal(KEY, (2, *size, 2))
+    params = ours.init(KEY, x)
+    expected = theirs.init(KEY, x)
+    assert jax.tree.structure(params) == jax.tree.structure(expected)
+    np.testing.assert_array_equal(params["params"]["kernel"], expected["params"]["kernel"])
+
+    def objective(layer):
+        return lambda params, x: jnp.sin(layer.apply(params, x)).sum()
+
+    np.testing.assert_allclose(ours.apply(params, x), theirs.apply(params, x), rtol=1e-4, atol=1e-5)
+    gradients = [jax.grad(objective(layer), argnums=(0, 1))(params, x) for layer in (ours, theirs)]
+    for a, b in zip(*map(jax.tree.leaves, gradients), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
+
+
+def test_second_derivatives_equal_flax():
+    """A gradient penalty differentiates twice."""
+    x = jax.random.normal(KEY, (2, 6, 6, 2))
+    for ours, theirs in [
+        (Conv(3, 4, 2), nn.Conv(3, (4, 4), (2, 2))),
+        (ConvTranspose(3, 4, 2), nn.ConvTranspose(3, (4, 4), (2, 2))),
+    ]:
+        params = ours.init(KEY, x)
+
+        def penalty(params, layer):
+            return (jax.grad(lambda x: jnp.sin(layer.apply(params, x)).sum())(x) ** 2).sum()
+
+        for a, b in zip(*(jax.tree.leaves(jax.grad(penalty)(params, layer)) for layer in (ours, theirs)), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)
+
+
+def test_convolutions_inside_a_loop_keep_the_order_that_the_cpu_runs_fast():
+    x, w, _ = triple(4, 2, (8, 8))
+
+    def many(x, w):
+        def body(_, w):
+            return w - 1e-3 * jax.grad(lambda w, x: (conv(x, w, 2) ** 2).sum(), argnums=0)(w, x)
+
+        return jax.lax.fori_loop(0, 3, body, w)
+
+    text = jax.jit(many).lower(x, w).compile().as_text()
+    labels = [line.split("dim_labels=")[1].split("}")[0] for line in text.splitlines() if " convolution(" in line]
+    assert len(labels) >= 2
+    assert all(label.startswith("b01f_01io->b01f") for label in labels)
+
+
+def test_vmap_over_weights_equals_a_loop():
+    x, w, _ = triple(3, 2, (6, 6))
+    many = jnp.stack([w, 2 * w])
+    gradient = jax.grad(lambda w: (conv(x, w, 2) ** 2).sum())
+    np.testing.assert_allclose(
+        jax.vmap(gradient)(many), jnp.stack([gradient(w), gradient(2 * w)]), rtol=1e-4, atol=1e-4
+    )
