@@ -7,7 +7,7 @@ import jax
 from benchmarks.flops import matmul_flops
 from benchmarks.pixels import orders
 from benchmarks.subject import Subject
-from jaxgen.parallel import many_steps, take
+from jaxgen.parallel import compile_steps, take
 from jaxgen.step import init, make_step
 
 
@@ -23,13 +23,13 @@ class Training:
         step = make_step(subject.game, prepare=subject.prepare)
 
         def start(key, data, indices):
-            batch = take(data, indices)
+            batch = take(data, indices, indices)
             return init(subject.game, key, batch if subject.prepare is None else subject.prepare(key, batch))
 
         self.state = jax.jit(start)(jax.random.key(0), self.data, self._rows[0])
         self._step = step
-        self._single = jax.jit(lambda state, data, indices: step(state, take(data, indices)), donate_argnums=0)
-        self._many = many_steps(step)
+        self._single = jax.jit(lambda state, data, indices: step(state, take(data, indices, indices)), donate_argnums=0)
+        self._many = compile_steps(subject.game, prepare=subject.prepare).run
 
     def single(self) -> float:
         """Dispatch one step at a time."""
@@ -42,7 +42,7 @@ class Training:
     def many(self) -> float:
         """Dispatch all steps at once, as the run loop does."""
         start = time.perf_counter()
-        self.state, metrics = self._many(self.state, self.data, self.indices, len(self._rows))
+        self.state, metrics = self._many(self.state, self.data, self.indices, self.indices, len(self._rows))
         jax.block_until_ready((self.state, metrics))
         return time.perf_counter() - start
 
@@ -52,7 +52,7 @@ class Training:
         The estimate is None where the compiler has none, and counts the body of a loop once.
         """
         # The step without its gather of the batch, of which the estimate says that it reads all of the data.
-        arguments = self.state, take(self.data, self._rows[0])
+        arguments = self.state, take(self.data, self._rows[0], self._rows[0])
         estimate = jax.jit(self._step).lower(*arguments).compile().cost_analysis() or {}
         return {
             "parameters": sum(leaf.size for leaf in jax.tree.leaves(self.state.params)),

@@ -1,42 +1,131 @@
-"""A step compiled: many steps a dispatch, the data resting on the device.
+"""A step compiled: many steps a dispatch, the data resting on the device, over seeds and over devices.
 
-Nothing here knows what the step trains.
+Nothing here knows what the step trains; nothing that defines a model knows of devices.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from jaxgen.game import Metrics, TrainState
-from jaxgen.step import Step
+from jaxgen.game import Game, Metrics, TrainState
+from jaxgen.step import Prepare, Step, make_step
 
-Chunk = Callable[[TrainState, Mapping[str, jax.Array], jax.Array, int], tuple[TrainState, Metrics]]
+AXIS = "batch"  # name of the axis that a batch is spread over devices along
 
-
-def take(data: Mapping[str, jax.Array], indices: jax.Array) -> dict[str, jax.Array]:
-    """Return the batch of these examples [B], with the indices themselves under "index"."""
-    return {**{name: array[indices] for name, array in data.items()}, "index": indices}
+Data = Mapping[str, jax.Array]
+Chunk = Callable[[TrainState, Data, np.ndarray, np.ndarray, int], tuple[TrainState, Metrics]]
 
 
-def many_steps(step: Step, *, donate: bool = True) -> Chunk:
-    """Compile (state, data, indices [N, B], count) -> (state, metrics [N]): `count` <= N steps in one dispatch.
+def take(data: Data, rows: jax.Array, index: jax.Array) -> dict[str, jax.Array]:
+    """Return the batch data[rows], rows [..., B]; "index" says which example of the set each is."""
+    return {**{name: array[rows] for name, array in data.items()}, "index": index}
 
-    data: arrays [examples, ...] resting on the device. The step is traced once whatever the count, so a
-    last short chunk compiles nothing; rows of indices and of metrics from `count` on are not read or set.
-    The state is donated: the one given in must not be used again.
+
+def many_steps(step: Step, *, spread: Callable = lambda batch: batch) -> Chunk:
+    """Return the pure function (state, data, rows, index, count) -> (state, metrics [N]) of `count` <= N steps.
+
+    data: arrays [examples, ...] on the device. rows, index: [N, ..., B], where in `data` each batch is, and
+    which examples of the whole set these are. spread: places a batch, such as over devices.
+
+    The step is traced once whatever the count, so a last short chunk compiles nothing; rows of index and of
+    metrics from `count` on are not read or set.
     """
     step = jax.jit(step)  # its trace is kept, so asking for the shapes of the metrics costs no second one
 
-    def chunk(state, data, indices, count):
-        shapes = jax.eval_shape(step, state, jax.eval_shape(take, data, indices[0]))[1]
-        empty = jax.tree.map(lambda a: jnp.zeros((len(indices), *a.shape), a.dtype), shapes)
+    def chunk(state, data, rows, index, count):
+        shapes = jax.eval_shape(step, state, jax.eval_shape(take, data, rows[0], index[0]))[1]
+        empty = jax.tree.map(lambda a: jnp.zeros((len(index), *a.shape), a.dtype), shapes)
 
         def body(i, carry):
-            state, rows = carry
-            state, metrics = step(state, take(data, indices[i]))
-            return state, jax.tree.map(lambda row, value: row.at[i].set(value), rows, metrics)
+            state, measured = carry
+            state, metrics = step(state, spread(take(data, rows[i], index[i])))
+            return state, jax.tree.map(lambda all, value: all.at[i].set(value), measured, metrics)
 
         return jax.lax.fori_loop(0, count, body, (state, empty))
 
-    return jax.jit(chunk, donate_argnums=(0,) if donate else ())
+    return chunk
+
+
+class Compiled(NamedTuple):
+    """A chunk of steps, compiled for some devices and seeds.
+
+    run: as `many_steps` says, on whole batches. The state is donated: the one given in must not be used
+    again. place: puts a state or data where `run` wants them.
+    """
+
+    run: Chunk
+    place: Callable
+
+
+def compile_steps(
+    game: Game,
+    *,
+    prepare: Prepare | None = None,
+    devices: int = 1,
+    how: Literal["jit", "pmap"] = "jit",
+    members: int | None = None,
+    variant: Callable[[Mapping[str, jax.Array]], Game] | None = None,
+    values: Mapping[str, jax.Array] | None = None,
+    **options,
+) -> Compiled:
+    """Compile many steps of a game.
+
+    devices: how many to spread each batch over: "jit", one program in global view, sharded over a mesh, whose
+    numbers are those of one device but for the order of sums; or "pmap", one program a device, whose
+    randomness has the device's number folded in. seeds: a leading axis of every state and batch, or None.
+
+    Raises ValueError for more devices than there are.
+    """
+    check_devices(devices)
+    make = partial(make_step, prepare=prepare, axis_name=AXIS if how == "pmap" else None, **options)
+    if values:
+        own = jax.vmap(lambda state, batch, values: make(variant(values))(state, batch))
+        step = lambda state, batch: own(state, batch, values)  # noqa: E731
+    else:
+        step = make(game) if members is None else jax.vmap(make(game))
+    if how == "pmap":
+        return _pmapped(many_steps(step), devices)
+    if devices == 1:
+        return Compiled(jax.jit(many_steps(step), donate_argnums=0), jax.device_put)
+    return _sharded(step, devices)
+
+
+def _sharded(step: Step, devices: int) -> Compiled:
+    mesh = jax.make_mesh((devices,), (AXIS,), axis_types=(AxisType.Auto,), devices=jax.devices()[:devices])
+    whole = NamedSharding(mesh, PartitionSpec())
+
+    def spread(batch):
+        along = PartitionSpec(*[None] * (batch["index"].ndim - 1), AXIS)  # seeds come before the batch
+        return jax.lax.with_sharding_constraint(batch, NamedSharding(mesh, along))
+
+    run = jax.jit(many_steps(step, spread=spread), donate_argnums=0, out_shardings=whole)
+    return Compiled(run, partial(jax.device_put, device=whole))
+
+
+def _pmapped(chunk: Chunk, devices: int) -> Compiled:
+    mapped = jax.pmap(
+        chunk,
+        axis_name=AXIS,
+        in_axes=(None, None, 0, 0, None),
+        out_axes=(None, None),
+        devices=jax.devices()[:devices],
+    )
+
+    def cut(index):  # [N, ..., B] -> [devices, N, ..., B / devices]
+        return np.moveaxis(np.reshape(index, (*index.shape[:-1], devices, -1)), -2, 0)
+
+    def run(state, data, rows, index, count):
+        return mapped(state, data, cut(rows), cut(index), count)
+
+    return Compiled(run, partial(jax.tree.map, jnp.asarray))
+
+
+def check_devices(devices: int) -> None:
+    """Raise ValueError for a number of devices that this process does not have."""
+    if not 1 <= devices <= jax.device_count():
+        raise ValueError(f"devices must be from 1 to the {jax.device_count()} there are, got {devices}")

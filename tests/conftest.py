@@ -1,8 +1,9 @@
-"""Strictness for every test: shapes must agree, and any warning is an error (setup.cfg)."""
+"""Strictness for every test: shapes must agree, and any warning is an error (setup.cfg). Eight fake devices."""
 
 import os
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("JAX_NUM_CPU_DEVICES", "8")
 
 import jax
 

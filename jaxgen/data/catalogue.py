@@ -14,11 +14,13 @@ def names() -> tuple[str, ...]:
     return (*EMBEDDED_NAMES, *TOYS, "shapes")
 
 
-def load(name: str) -> Dataset:
+def load(name: str, *, lazy: bool = False) -> Dataset:
     """Loads a data set; the same name gives the same arrays, whatever the run's seed.
 
     Args:
       name: one of `names()`, or ``tfds:NAME``, ``folder:PATH``, ``npz:PATH``.
+      lazy: leave TFDS sets and folders on disk, their parts `jaxgen.data.lazy.Lazy` with the same rows; the
+        others are in memory anyway.
 
     Returns:
       the `Dataset`.
@@ -30,7 +32,7 @@ def load(name: str) -> Dataset:
     if colon and prefix in PREFIXES:
         if not rest:
             raise ValueError(f"data set {name!r}: expected {prefix}:{PREFIXES[prefix]}, got nothing after the colon")
-        return _load_prefixed(prefix, rest)
+        return _load_prefixed(prefix, rest, lazy)
     if name not in names():
         raise ValueError(_unknown(name))
     return _load_named(name)
@@ -51,15 +53,15 @@ def _load_named(name: str) -> Dataset:
     return shapes.load()
 
 
-def _load_prefixed(prefix: str, rest: str) -> Dataset:
+def _load_prefixed(prefix: str, rest: str, lazy: bool) -> Dataset:
     if prefix == "tfds":
         from jaxgen.data import tfds
 
-        return tfds.load(rest)
+        return tfds.load(rest, lazy=lazy)
     if prefix == "folder":
         from jaxgen.data import folder
 
-        return folder.load(rest)
+        return folder.load(rest, lazy=lazy)
     from jaxgen.data import npz
 
     return npz.load(rest)

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 
+from jaxgen.data.lazy import Column
+
 PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set in memory, split once and for all.
+    """A data set, split once and for all.
 
-    Each part is a mapping of arrays that share their leading length:
+    Each part is a mapping of arrays that share their leading length, or a `Lazy`, whose values are not checked:
 
     ======== ======= ============ ==========================================
     key      dtype   shape        meaning
@@ -42,9 +44,9 @@ class Dataset:
     """
 
     name: str
-    train: Mapping[str, np.ndarray]
-    validation: Mapping[str, np.ndarray]
-    test: Mapping[str, np.ndarray]
+    train: Mapping[str, np.ndarray | Column]
+    validation: Mapping[str, np.ndarray | Column]
+    test: Mapping[str, np.ndarray | Column]
     source: str
     levels: int | None = None
     classes: tuple[str, ...] | None = None
@@ -75,10 +77,10 @@ class Dataset:
                         f"{self.train[key].shape[1:]} as in train, got {array.shape[1:]}"
                     )
 
-    def _check_part(self, part: str, arrays: Mapping[str, np.ndarray]) -> None:
+    def _check_part(self, part: str, arrays: Mapping[str, np.ndarray | Column]) -> None:
         where = f"data set {self.name!r}, {part}"
         for key, array in arrays.items():
-            if not isinstance(array, np.ndarray) or array.ndim == 0:
+            if not isinstance(array, np.ndarray | Column) or array.ndim == 0:
                 raise ValueError(f"{where}: expected {key} to be a numpy array of rows, got {_describe(array)}")
         lengths = {key: len(array) for key, array in arrays.items()}
         if len(set(lengths.values())) != 1:
@@ -95,32 +97,34 @@ class Dataset:
             _check_factor(where, arrays["factor"], self.factors)
 
 
-def _check_image(where: str, image: np.ndarray, levels: int) -> None:
+def _check_image(where: str, image: np.ndarray | Column, levels: int) -> None:
     if image.dtype != np.uint8 or image.ndim != 4:
         raise ValueError(f"{where}: expected image to be uint8 [N, H, W, C], got {_describe(image)}")
     if not 2 <= levels <= 256:
         raise ValueError(f"{where}: expected levels in 2..256, got {levels}")
-    if image.size and image.max() >= levels:
+    if isinstance(image, np.ndarray) and image.size and image.max() >= levels:
         raise ValueError(f"{where}: expected intensities in 0..{levels - 1}, got {image.max()}")
 
 
-def _check_label(where: str, label: np.ndarray, classes: tuple[str, ...] | None) -> None:
+def _check_label(where: str, label: np.ndarray | Column, classes: tuple[str, ...] | None) -> None:
     if label.dtype != np.int32 or label.ndim != 1:
         raise ValueError(f"{where}: expected label to be int32 [N], got {_describe(label)}")
+    if isinstance(label, Column):
+        return
     if label.min() < 0:
         raise ValueError(f"{where}: expected labels from 0 up, got {label.min()}")
     if classes is not None and label.max() >= len(classes):
         raise ValueError(f"{where}: expected labels in 0..{len(classes) - 1}, got {label.max()}")
 
 
-def _check_rows(where: str, x: np.ndarray) -> None:
+def _check_rows(where: str, x: np.ndarray | Column) -> None:
     if x.dtype != np.float32 or x.ndim != 2:
         raise ValueError(f"{where}: expected x to be float32 [N, D], got {_describe(x)}")
-    if not np.isfinite(x).all():
+    if isinstance(x, np.ndarray) and not np.isfinite(x).all():
         raise ValueError(f"{where}: expected finite x, got nan or infinity in row {_first_bad_row(x)}")
 
 
-def _check_factor(where: str, factor: np.ndarray, factors: tuple[str, ...] | None) -> None:
+def _check_factor(where: str, factor: np.ndarray | Column, factors: tuple[str, ...] | None) -> None:
     if factor.dtype != np.int32 or factor.ndim != 2:
         raise ValueError(f"{where}: expected factor to be int32 [N, F], got {_describe(factor)}")
     if factors is not None and factor.shape[1] != len(factors):
@@ -132,6 +136,6 @@ def _first_bad_row(x: np.ndarray) -> int:
 
 
 def _describe(value: object) -> str:
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray | Column):
         return f"{value.dtype} {list(value.shape)}"
     return type(value).__name__

@@ -1,19 +1,22 @@
 """``folder:PATH``: a folder of pictures, with or without class folders and parts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from jaxgen.data.dataset import Dataset
-from jaxgen.data.split import hold_out, split_indices, take
+from jaxgen.data.lazy import Lazy, Select, pick
+from jaxgen.data.split import hold_out, split_indices
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 GREY_MODES = ("1", "L", "LA")
 COLOUR_MODES = ("P", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV")
 
 
-def load(path: str) -> Dataset:
+def load(path: str, *, lazy: bool = False) -> Dataset:
     """Reads a folder of pictures of one size.
 
     Pictures lie in the folder itself (no labels) or in class folders (labels in sorted order of the names).
@@ -23,6 +26,7 @@ def load(path: str) -> Dataset:
 
     Args:
       path: of the folder; ``~`` is the home folder.
+      lazy: leave the pictures on disk, each part a `Lazy`; now only their headers are read.
 
     Returns:
       the `Dataset`.
@@ -37,21 +41,15 @@ def load(path: str) -> Dataset:
     listed = {part: _list(folder) for part, folder in (folders or {"all": root}).items()}
     classes = _classes(root, {part: labels for part, (_, labels) in listed.items()})
     files = [file for found, _ in listed.values() for file in found]
-    image = _read(files)
-    arrays, start = {}, 0
-    for part, (found, labels) in listed.items():
-        arrays[part] = {"image": image[start : start + len(found)]}
-        if classes:
-            arrays[part]["label"] = np.array([classes.index(label) for label in labels], np.int32)
-        start += len(found)
-    what = f"data set 'folder:{path}'"
-    if "all" in arrays:
-        parts, how = take(arrays["all"], split_indices(len(image), what=what)), "split 80/10/10, seed 0"
-    elif "validation" in arrays:
-        parts, how = arrays, "its own train, validation and test folders"
+    labels = [label for _, found in listed.values() for label in found]
+    label = np.array([classes.index(label) for label in labels], np.int32) if classes else None
+    parts, how = _parts(f"data set 'folder:{path}'", {part: len(found) for part, (found, _) in listed.items()})
+    if lazy:
+        pictures = Pictures(f"data set 'folder:{path}'", files, label)
+        parts = {part: Lazy(pictures, rows) for part, rows in parts.items()}
     else:
-        held = hold_out(len(arrays["train"]["image"]), what=what)
-        parts, how = {**take(arrays["train"], held), "test": arrays["test"]}, "validation a tenth of train, seed 0"
+        arrays = {"image": _read(files)} | ({"label": label} if classes else {})
+        parts = {part: pick(arrays, rows) for part, rows in parts.items()}
     return Dataset(
         name=f"folder:{path}",
         **parts,
@@ -59,6 +57,54 @@ def load(path: str) -> Dataset:
         levels=256,
         classes=classes,
     )
+
+
+class Pictures:
+    """Picture files as a source of rows: ``image``, and ``label`` if there are any.
+
+    Args:
+      name: for errors.
+      files: of pictures of one size.
+      label: int32, one a file, or None.
+
+    Raises:
+      ValueError: when a header cannot be read, or sizes differ.
+    """
+
+    def __init__(self, name: str, files: Sequence[Path], label: np.ndarray | None):
+        self.name, self._files, self._label = name, files, label
+        headers = [_read_header(file) for file in files]
+        self._shape = _shape(files, headers)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __getitems__(self, indices: Sequence[int]) -> dict[str, np.ndarray]:
+        """Rows: ``image`` uint8 [N, H, W, C] and ``label`` int32 [N].
+
+        Raises:
+          ValueError: when a picture cannot be read or is no longer what it was.
+        """
+        arrays = {"image": np.empty((len(indices), *self._shape), np.uint8)}
+        for row, i in zip(arrays["image"], indices, strict=True):
+            picture = _read_one(self._files[i])
+            if picture.shape[:2] != self._shape[:2] or picture.shape[2] not in (1, self._shape[2]):
+                raise ValueError(f"{self._files[i]}: expected {list(self._shape)} as before, got {list(picture.shape)}")
+            row[:] = picture
+        if self._label is not None:
+            arrays["label"] = self._label[np.asarray(indices)]
+        return arrays
+
+
+def _parts(what: str, sizes: dict[str, int]) -> tuple[dict[str, Select], str]:
+    """The rows of all files that each part is, from the numbers of files listed; a line on how."""
+    if "all" in sizes:
+        return split_indices(sizes["all"], what=what), "split 80/10/10, seed 0"
+    stops = np.cumsum(list(sizes.values())).tolist()
+    parts = {part: range(stop - n, stop) for (part, n), stop in zip(sizes.items(), stops, strict=True)}
+    if "validation" in sizes:
+        return parts, "its own train, validation and test folders"
+    return {**parts, **hold_out(sizes["train"], what=what)}, "validation a tenth of train, seed 0"  # train is first
 
 
 def _part_folders(root: Path) -> dict[str, Path]:
@@ -120,31 +166,47 @@ def _children(folder: Path) -> list[Path]:
 def _read(files: Sequence[Path]) -> np.ndarray:
     """All pictures, uint8 ``[N, H, W, 1 or 3]``."""
     pictures = [_read_one(file) for file in files]
-    channels = max(picture.shape[-1] for picture in pictures)
-    image = np.empty((len(files), *pictures[0].shape[:2], channels), np.uint8)
+    image = np.empty((len(files), *_shape(files, [picture.shape for picture in pictures])), np.uint8)
     for i, picture in enumerate(pictures):
-        if picture.shape[:2] != image.shape[1:3]:
-            first, other = f"{files[0]} of {_size(pictures[0])}", f"{files[i]} of {_size(picture)}"
-            raise ValueError(f"expected pictures of one size, got {first} and {other}")
         image[i] = picture  # one grey channel fills all three
     return image
 
 
-def _read_one(file: Path) -> np.ndarray:
-    from PIL import Image
+def _shape(files: Sequence[Path], shapes: Sequence[tuple[int, int, int]]) -> tuple[int, int, int]:
+    """The one shape [H, W, C] that holds pictures of these."""
+    for file, shape in zip(files, shapes, strict=True):
+        if shape[:2] != shapes[0][:2]:
+            first, other = f"{files[0]} of {_size(shapes[0])}", f"{file} of {_size(shape)}"
+            raise ValueError(f"expected pictures of one size, got {first} and {other}")
+    return (*shapes[0][:2], max(shape[2] for shape in shapes))
 
+
+def _read_header(file: Path) -> tuple[int, int, int]:
+    """The shape [H, W, 1 or 3] that `_read_one` returns."""
+    with _opened(file) as picture:
+        return picture.height, picture.width, 1 if picture.mode in GREY_MODES else 3
+
+
+def _read_one(file: Path) -> np.ndarray:
+    with _opened(file) as picture:
+        if picture.mode in GREY_MODES:
+            return np.asarray(picture.convert("L"))[..., None]
+        # By way of RGBA where colours are looked up: Pillow warns of palettes with transparency.
+        return np.asarray((picture.convert("RGBA") if picture.mode == "P" else picture).convert("RGB"))
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Image.Image]:
     try:
         with Image.open(file) as picture:
+            if picture.mode in GREY_MODES + COLOUR_MODES:
+                yield picture
+                return
             mode = picture.mode
-            if mode in GREY_MODES:
-                return np.asarray(picture.convert("L"))[..., None]
-            if mode in COLOUR_MODES:
-                # By way of RGBA where colours are looked up: Pillow warns of palettes with transparency.
-                return np.asarray((picture.convert("RGBA") if mode == "P" else picture).convert("RGB"))
     except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for a torn or foreign file
         raise ValueError(f"{file}: expected a picture Pillow can read, got {error}") from error
     raise ValueError(f"{file}: expected a picture of 8 bits a channel, got Pillow mode {mode}")
 
 
-def _size(picture: np.ndarray) -> str:
-    return f"{picture.shape[1]}x{picture.shape[0]}"
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]}x{shape[0]}"

@@ -13,7 +13,7 @@ def epoch_order(key: jax.Array, epoch: jax.Array | int, size: int) -> jax.Array:
     """Return the order [size] of one epoch's examples. key: the run's root key."""
     key = jax.random.fold_in(jax.random.fold_in(key, ORDER), epoch)
     # One sort of 32 random bits: ties are rare, keep their order, and bias nothing that could be seen.
-    return jnp.argsort(jax.random.bits(key, (size,)), stable=True).astype(jnp.int32)
+    return jnp.argsort(jax.random.bits(key, (size,), jnp.uint32), stable=True).astype(jnp.int32)
 
 
 @partial(jax.jit, static_argnames="size")

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 
 
-def gaussian_kl(mean: jax.Array, log_scale: jax.Array, *, free_nats: float = 0.0) -> jax.Array:
+def gaussian_kl(mean: jax.Array, log_scale: jax.Array, *, free_nats: jax.Array | float = 0.0) -> jax.Array:
     """Return KL(N(mean, exp(log_scale)^2) || N(0, 1)) [B] in nats, in closed form.
 
     mean, log_scale: [B, D]. free_nats: "free bits" of each latent (Kingma et al. 2016, equation 15): a
@@ -14,6 +14,6 @@ def gaussian_kl(mean: jax.Array, log_scale: jax.Array, *, free_nats: float = 0.0
     chex.assert_rank([mean, log_scale], 2)
     chex.assert_equal_shape([mean, log_scale])
     kl = 0.5 * (mean**2 + jnp.expm1(2 * log_scale)) - log_scale
-    if free_nats:
+    if not isinstance(free_nats, float | int) or free_nats > 0:  # a traced number is a sweep's
         kl = jnp.where(kl.mean(0, keepdims=True) > free_nats, kl, free_nats)
     return kl.sum(-1)

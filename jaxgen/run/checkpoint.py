@@ -49,12 +49,12 @@ class Checkpoints:
         """Step of the best checkpoint."""
         return self._manager.best_step()
 
-    def save(self, state: TrainState, position: Mapping[str, int], score: float | None) -> None:
-        """Save the state after `state.step` steps with its place in the data and, where it has one, its score."""
+    def save(self, step: int, state: TrainState, position: Mapping[str, int], score: float | None) -> None:
+        """Save the state after `step` steps with its place in the data and, where it has one, its score."""
         about = {"position": dict(position), "leaves": _leaves(state), "digest": _digest(state)}
         save = self._ocp.args
         self._manager.save(
-            int(state.step),
+            step,
             args=save.Composite(state=save.StandardSave(state), about=save.JsonSave(about)),
             metrics=None if score is None else {"score": score},
         )

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+import jax
 import tyro
 
 from jaxgen.run.experiment import Common, Experiment
@@ -16,6 +17,7 @@ from jaxgen.run.log import Log
 from jaxgen.run.loop import Diverged, Run, Stopped
 
 C = TypeVar("C", bound=Common)
+T = TypeVar("T")
 
 DIVERGED, BAD_INPUT, STOPPED = 1, 2, 130  # exit statuses; 0 when the run finished
 
@@ -33,13 +35,15 @@ def main(
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        config = parse(name, config_type, arguments, description)
+        config = parse(f"experiments.{name}", config_type, arguments, description)
         config.check()
         folder = RunFolder(config.out or f"runs/{name}")
         if result := folder.check(name, config, overwrite=config.overwrite):
             print(f"{folder.path} has finished already; --overwrite runs it anew")
             _tell(result, folder)
             return
+        if config.precision == "float64":
+            jax.config.update("jax_enable_x64", True)
         experiment = build(config)
         run = Run(experiment, config)
         command = shlex.join(["python", "-m", f"experiments.{name}", *arguments])
@@ -57,14 +61,14 @@ def main(
     _tell(result, folder)
 
 
-def parse(name: str, config_type: type[C], arguments: Sequence[str], description: str | None = None) -> C:
-    """Return the configuration that the flags say. Raises ValueError of one line for flags that are wrong."""
+def parse(program: str, config_type: type[T], arguments: Sequence[str], description: str | None = None) -> T:
+    """Return the configuration that the flags of `python -m PROGRAM` say. Raises ValueError of one line."""
     told = io.StringIO()
     try:
         with contextlib.redirect_stderr(told):
             return tyro.cli(
                 config_type,
-                prog=f"python -m experiments.{name}",
+                prog=f"python -m {program}",
                 description=description,
                 args=list(arguments),
                 config=(tyro.conf.FlagCreatePairsOff,),
@@ -87,7 +91,10 @@ def _tell(result: dict[str, Any], folder: RunFolder) -> None:
     for name, value in result["scores"].items():
         unit = result["units"].get(name, "")
         baseline = f"   (baseline {result['baselines'][name]:.2f})" if name in result["baselines"] else ""
-        print(f"{name}: {value:.2f} {unit}{baseline}")
+        spread = ""
+        if isinstance(value, dict):
+            value, spread = value["mean"], f" +- {value['std']:.2f} over {len(value['seeds'])} seeds"
+        print(f"{name}: {value:.2f}{spread} {unit}{baseline}")
     print(f"report: {folder.path / 'report.html'}")
 
 

@@ -1,17 +1,19 @@
 """What an experiment hands to the run loop, and the configuration that every experiment has."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
-import tyro
 
 from jaxgen.data import Dataset
 from jaxgen.game import Game, TrainState
 from jaxgen.step import Prepare
 
 Progress = Callable[[str], None]
+
+DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16, "float64": jnp.float64}
 
 
 @dataclass(frozen=True)
@@ -26,27 +28,49 @@ class Common:
     """examples a step"""
     seed: int = 0
     """seed of everything random: parameters, data order, noise"""
+    seeds: int = 1
+    """how many seeds to train at once, in one compiled step: seed, seed + 1, ..."""
     out: str | None = None
     """folder of the run (default: runs/EXPERIMENT)"""
+    devices: int = 1
+    """devices to spread each batch over"""
+    parallel: Literal["jit", "pmap"] = "jit"
+    """how: one program in global view, or one program a device"""
+    precision: Literal["float32", "bfloat16", "float64"] = "float32"
+    """type networks compute in; parameters, losses and sums keep float32 under bfloat16"""
+    accumulate: int = 1
+    """slices of the batch whose gradients are averaged, one after the other, to save memory"""
+    data_on: Literal["device", "host"] | None = None
+    """where the training set rests; on the host it is streamed (default: by its size)"""
     evaluations: int = 10
     """how often the run stops to score, draw and save a checkpoint, the end included"""
     chunk: int = 100
     """steps in one dispatch to the device; also how often curves get a point"""
-    overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    gradient_norms: bool = False
+    """also record the norm of each player's gradient"""
+    profile: bool = False
+    """write a trace of a few steps into the folder, for TensorBoard or Perfetto"""
+    overwrite: bool = False
     """throw an earlier run in the folder away and start anew"""
 
     def check(self) -> None:
         """Raise ValueError for values that no run can have."""
-        for name, least in {"steps": 1, "batch_size": 1, "evaluations": 1, "chunk": 1, "seed": 0}.items():
-            value = getattr(self, name)
-            if value < least:
-                raise ValueError(f"--{name.replace('_', '-')} must be at least {least}, got {value}")
+        least = dict.fromkeys(("steps", "batch_size", "seeds", "devices", "accumulate", "evaluations", "chunk"), 1)
+        for name, value in {**least, "seed": 0}.items():
+            if getattr(self, name) < value:
+                raise ValueError(f"--{name.replace('_', '-')} must be at least {value}, got {getattr(self, name)}")
+
+    @property
+    def types(self) -> dict[str, Any]:
+        """Types for the layers of networks: {"dtype": computed in, "param_dtype": kept in}."""
+        kept = jnp.float64 if self.precision == "float64" else jnp.float32
+        return {"dtype": DTYPES[self.precision], "param_dtype": kept}
 
 
 class Result(NamedTuple):
     """The end of a run. scores, baselines, units: by name; better: "lower" or "higher"; protocol: one paragraph."""
 
-    scores: Mapping[str, float]
+    scores: Mapping[str, Any]
     protocol: str
     baselines: Mapping[str, float] = {}
     units: Mapping[str, str] = {}
@@ -56,13 +80,16 @@ class Result(NamedTuple):
 
 @dataclass(frozen=True)
 class Experiment:
-    """A system ready to run.
+    """A system ready to run, of one seed: the loop makes many of it.
 
     game, data, prepare: what is trained, on what, and the transform of a batch inside the compiled step.
     evaluate: state -> validation scores, at every evaluation; `watch` names the one that the best
     checkpoint is kept by, `watch_mode` says whether "min" or "max" is best.
     pictures: state -> canvases by name, at every evaluation.
     finish: (best state, progress) -> Result, once, at the end.
+    variant: {option: traced scalar} -> the game with these options instead; grid: values of such options,
+    all combinations of which are trained at once, each with every seed.
+    summarise: the results of all seeds, or of all points of the grid and their seeds -> one result.
     """
 
     game: Game
@@ -72,5 +99,7 @@ class Experiment:
     pictures: Callable[[TrainState], Mapping[str, np.ndarray]]
     finish: Callable[[TrainState, Progress], Result]
     watch: str
-    watch_mode: str = "max"
-    networks: Mapping[str, Any] = field(default_factory=dict)
+    watch_mode: Literal["min", "max"] = "max"
+    variant: Callable[[Mapping[str, Any]], Game] | None = None
+    grid: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    summarise: Callable[[Sequence[Result]], Result] | None = None

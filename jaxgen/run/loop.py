@@ -1,21 +1,28 @@
 """The run loop: chunks of steps on the device; metrics fetched late; scores, pictures and checkpoints on a schedule."""
 
-import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import closing
 from typing import Any
 
 import jax
 import numpy as np
 
+from jaxgen.data.feed import Resident, Streamed, stream_rows
+from jaxgen.data.lazy import size, take_rows
 from jaxgen.data.order import Batches
 from jaxgen.game import TrainState, repeats
-from jaxgen.parallel import many_steps, take
+from jaxgen.parallel import check_devices, compile_steps
+from jaxgen.run import seeds
 from jaxgen.run.checkpoint import Checkpoints
+from jaxgen.run.data import on_host
 from jaxgen.run.experiment import Common, Experiment
 from jaxgen.run.folder import RunFolder
+from jaxgen.run.interrupt import Interrupt
 from jaxgen.run.log import Log
-from jaxgen.step import init, make_step
+from jaxgen.run.plan import chunks, evaluation_steps
+from jaxgen.run.profile import profiled
+from jaxgen.step import init
 from jaxgen.viz import images
 
 SAVE_SECONDS = 300.0  # a checkpoint at least this often, however far apart the evaluations are
@@ -33,16 +40,23 @@ class Run:
     """One run of an experiment: built (all that can be wrong is found), resumed, played."""
 
     def __init__(self, experiment: Experiment, config: Common):
-        """Check that data, batch size and game fit. Raises ValueError; writes nothing."""
+        """Check that data, batch size, game and devices fit. Raises ValueError; writes nothing."""
         self.experiment, self.config = experiment, config
-        self.key = jax.random.key(config.seed)
-        size = len(next(iter(experiment.data.train.values())))
-        self.batches = Batches(self.key, size, config.batch_size)
+        self.members = seeds.members(config, experiment.grid)
+        check_devices(config.devices)
         self.slices = repeats(experiment.game)
-        if config.batch_size % self.slices:
+        parts = self.slices * config.accumulate * config.devices
+        if config.batch_size % parts:
             raise ValueError(
-                f"--batch-size must divide into the {self.slices} slices of this game's step, got {config.batch_size}"
+                f"--batch-size must divide by {parts} ({self.slices} slices of this game's step x {config.accumulate} "
+                f"accumulated x {config.devices} devices), got {config.batch_size}"
             )
+        self.many = self.members.count is not None
+        examples = size(experiment.data.train)
+        if self.many:
+            self.batches = seeds.MemberBatches(self.members.keys, examples, config.batch_size)
+        else:
+            self.batches = Batches(self.members.keys[0], examples, config.batch_size)
 
     def resume(self, folder: RunFolder) -> int:
         """Take up the newest checkpoint in the folder, or start; return the step reached.
@@ -51,72 +65,100 @@ class Run:
         """
         self.folder = folder
         self.checkpoints = Checkpoints(folder.path / "checkpoints", mode=self.experiment.watch_mode)
-        self.data = jax.device_put(dict(self.experiment.data.train))
-        # The run's first slice: networks that start from data see real examples.
-        arguments = self.key, self.data, self.batches.indices(0, 1)[0, :: self.slices]
-        self._shapes = jax.eval_shape(self._start, *arguments)
+        # Each seed's first slice: networks that start from data see real examples.
+        index = self.batches.indices(0, 1)[0, ..., :: self.slices]
+        batch = {**take_rows(self.experiment.data.train, index.ravel()), "index": index.ravel()}
+        batch = {name: rows.reshape(*index.shape, *rows.shape[1:]) for name, rows in batch.items()}
+        keys, values = self.members
+        if self.many:
+            start, arguments = jax.vmap(self._start), (seeds.stack(keys), batch, values)
+        else:
+            start, arguments = self._start, (keys[0], batch, values)
+        self._shapes = jax.eval_shape(start, *arguments)
         self.step = self.checkpoints.latest or 0
-        self.state = (
-            self.checkpoints.restore(self.step, self._shapes) if self.step else jax.jit(self._start)(*arguments)
-        )
+        self.state = self.checkpoints.restore(self.step, self._shapes) if self.step else jax.jit(start)(*arguments)
         folder.rewind(self.step)
         return self.step
 
-    def _start(self, key: jax.Array, data: Mapping[str, jax.Array], indices: jax.Array) -> TrainState:
-        return init(self.experiment.game, key, self.experiment.prepare(key, take(data, indices)))
+    def _start(self, key: jax.Array, batch: Mapping[str, Any], values: Mapping[str, jax.Array]) -> TrainState:
+        game = self.experiment.variant(values) if values else self.experiment.game
+        return init(game, key, self.experiment.prepare(key, batch))
 
     def play(self, log: Log) -> dict[str, Any]:
         """Train to the last step, score the best state, write result.json and the report; return the result.
 
         Raises Diverged at a NaN, Stopped when the user interrupts.
         """
-        chunk = many_steps(make_step(self.experiment.game, prepare=self.experiment.prepare))
+        config = self.config
+        compiled = compile_steps(
+            self.experiment.game,
+            prepare=self.experiment.prepare,
+            devices=config.devices,
+            how=config.parallel,
+            members=self.members.count,
+            variant=self.experiment.variant,
+            values=self.members.values,
+            accumulate=config.accumulate,
+            gradient_norms=config.gradient_norms,
+        )
         if self.step == 0:
-            self._draw(self.experiment.pictures(self.state), 0)
-        with _Interrupt() as interrupt:
-            for stop in evaluation_steps(self.config):
-                if stop > self.step:
-                    self._train(chunk, stop, interrupt, log)
-                    self._evaluate(log)
+            self._draw(self._pictures(), 0)
+        self.state = compiled.place(self.state)
+        feed, longest = self._feed(compiled.place)
+        plan = list(chunks(config, self.step, longest))
+        with Interrupt() as interrupt, closing(feed.chunks(plan, longest)) as chunked:
+            self._train(compiled.run, plan, chunked, interrupt, log)
         return self._finish(log)
 
-    def _train(self, chunk, stop: int, interrupt: "_Interrupt", log: Log) -> None:
-        """Play chunks up to step `stop`. Metrics are fetched one chunk late, so the device never waits."""
-        late = None
-        saved = time.monotonic()
+    def _feed(self, place):
+        """Return where batches come from, and how many steps a chunk has."""
+        train, config = self.experiment.data.train, self.config
+        if on_host(config, train):
+            return Streamed(train, self.batches, place), stream_rows(
+                train, config.batch_size * len(self.members.keys), config.chunk
+            )
+        return Resident(train, self.batches, place), config.chunk
+
+    def _train(self, run, plan: list[tuple[int, int]], feed: Iterable, interrupt: Interrupt, log: Log) -> None:
+        """Play the chunks. Metrics are fetched one chunk late, so the device never waits."""
+        late, saved = None, time.monotonic()
+        stops = set(evaluation_steps(self.config))
         log.say("training")
-        while self.step < stop:
-            count = min(stop - self.step, self.config.chunk)
-            indices = self.batches.indices(self.step, self.config.chunk)
-            self.state, metrics = chunk(self.state, self.data, indices, count)
+        for number, ((first, count), arguments) in enumerate(zip(plan, feed, strict=True)):
+            with profiled(self.folder.path / "profile" if self.config.profile and number == 1 else None) as finish:
+                self.state, metrics = finish(run(self.state, *arguments, count))
             if late:
                 self._fetch(*late, log)
-            late = self.step, count, metrics
-            self.step += count
-            if interrupt.asked or time.monotonic() - saved > SAVE_SECONDS:
-                self._fetch(*late, log)
-                late, saved = None, time.monotonic()
-                if self.step < stop:
-                    self._save(None)
-                    if interrupt.asked:
-                        self.checkpoints.wait()
-                        raise Stopped(f"stopped and saved at step {self.step}; the same command goes on from there")
-        if late:
+            late = first, count, metrics
+            self.step = first + count
+            overdue = time.monotonic() - saved > SAVE_SECONDS
+            if self.step not in stops and not interrupt.asked and not overdue:
+                continue
             self._fetch(*late, log)
+            late, saved = None, time.monotonic()
+            if self.step in stops:
+                self._evaluate(log)
+            else:
+                self._save(None)
+            if interrupt.asked and number + 1 < len(plan):
+                self.checkpoints.wait()
+                raise Stopped(f"stopped and saved at step {self.step}; the same command goes on from there")
 
     def _fetch(self, first: int, count: int, metrics: Mapping[str, jax.Array], log: Log) -> None:
         """Wait for one chunk's metrics, look for a NaN, and log their mean."""
         rows = {name: np.asarray(values)[:count] for name, values in metrics.items()}
         players = self.experiment.game.players
         vital = [f"{player}/{what}" for player in players for what in ("loss", "gradient_norm")]
-        bad = {name: ~np.isfinite(rows[name]).reshape(count, -1).all(1) for name in vital if name in rows}
+        bad = {name: ~np.isfinite(rows[name]).reshape(count, -1) for name in vital if name in rows}
         if any(at.any() for at in bad.values()):
-            step = min(int(at.argmax()) for at in bad.values() if at.any())
-            name = next(name for name, at in bad.items() if at[step])
+            step = min(int(at.any(1).argmax()) for at in bad.values() if at.any())
+            name = next(name for name, at in bad.items() if at[step].any())
+            seed = self.config.seed + int(bad[name][step].argmax()) % self.config.seeds
             self.checkpoints.wait()
             kept = self.checkpoints.latest
             raise Diverged(
-                f"player {name.split('/')[0]!r} diverged at step {first + step + 1}: {name} is {rows[name][step]}; "
+                f"player {name.split('/')[0]!r} diverged at step {first + step + 1}"
+                f"{f' with seed {seed}' if self.many else ''}: {name} is {rows[name][step]}; "
                 + (
                     f"the last good checkpoint is {self.checkpoints.folder / str(kept)}"
                     if kept
@@ -125,15 +167,23 @@ class Run:
             )
         log.train(first + count, count, {f"train/{name}": values.mean(0) for name, values in rows.items()})
 
+    def _each(self, state: TrainState) -> list[TrainState]:
+        return seeds.apart(state, self.members.count) if self.many else [state]
+
+    def _pictures(self) -> Mapping[str, np.ndarray]:
+        return self.experiment.pictures(self._each(self.state)[0])
+
     def _evaluate(self, log: Log) -> None:
         log.say("evaluating")
-        scores = {name: np.asarray(value) for name, value in self.experiment.evaluate(self.state).items()}
+        each = [self.experiment.evaluate(state) for state in self._each(self.state)]
+        scores = seeds.together(each) if self.many else {name: np.asarray(value) for name, value in each[0].items()}
         log.scores(self.step, {f"validation/{name}": value for name, value in scores.items()})
-        self._draw(self.experiment.pictures(self.state), self.step)
+        self._draw(self._pictures(), self.step)
         self._save(float(scores[self.experiment.watch].mean()))  # last: what a checkpoint follows is on disk
+        log.say("training")
 
     def _save(self, score: float | None) -> None:
-        self.checkpoints.save(self.state, {"step": self.step, **self.batches.position(self.step)}, score)
+        self.checkpoints.save(self.step, self.state, {"step": self.step, **self.batches.position(self.step)}, score)
 
     def _draw(self, pictures: Mapping[str, np.ndarray], step: int | None) -> None:
         for name, canvas in pictures.items():
@@ -143,30 +193,9 @@ class Run:
     def _finish(self, log: Log) -> dict[str, Any]:
         self.checkpoints.wait()
         best = self.checkpoints.best
-        result = self.experiment.finish(self.checkpoints.restore(best, self._shapes), log.say)
+        state = self.checkpoints.restore(best, self._shapes)
+        summarise = self.experiment.summarise or seeds.summarise
+        result = summarise([self.experiment.finish(one, log.say) for one in self._each(state)])
         self._draw(result.pictures, None)
         self.checkpoints.close()
         return log.result(result, best_step=best)
-
-
-def evaluation_steps(config: Common) -> list[int]:
-    """Return the steps after which a run evaluates: equally spaced, the last one included."""
-    count = min(config.evaluations, config.steps)
-    return [round(config.steps * (i + 1) / count) for i in range(count)]
-
-
-class _Interrupt:
-    """Turn the first Ctrl-C or termination signal into a request to stop after the chunk; a second one kills."""
-
-    def __enter__(self) -> "_Interrupt":
-        self.asked = False
-        self._before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def _ask(self, number: int, frame: Any) -> None:
-        self.asked = True
-        signal.signal(number, self._before[number])
-
-    def __exit__(self, *_: Any) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)

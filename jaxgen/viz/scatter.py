@@ -62,7 +62,7 @@ def scatter(points, labels=None, *, title: str = "", names: Sequence[str] | None
             axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, ncols=columns)
     if not finite.all():
         axes.set_xlabel(f"{int((~finite).sum())} of {len(points)} points are not finite")
-    return _canvas(figure)
+    return canvas_of(figure)
 
 
 def density(values, extent, *, title: str = "", resolution: int = 200) -> np.ndarray:
@@ -89,7 +89,7 @@ def density(values, extent, *, title: str = "", resolution: int = 200) -> np.nda
     figure, axes = _plane(title, adjustable="box")
     axes.set_facecolor("0.6")
     axes.imshow(grid.astype(np.float64), extent=extent, origin="lower", cmap="viridis", interpolation="nearest")
-    return _canvas(figure)
+    return canvas_of(figure)
 
 
 def evaluate(function: Callable, extent, resolution: int = 200) -> np.ndarray:
@@ -125,7 +125,8 @@ def _plane(title: str, adjustable: str = "datalim"):
     return figure, axes
 
 
-def _canvas(figure) -> np.ndarray:
+def canvas_of(figure) -> np.ndarray:
+    """Return a drawn figure as a canvas uint8 [H, W, 3]."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas = FigureCanvasAgg(figure)

@@ -6,10 +6,13 @@ import sys
 import time
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
 from jaxgen.data import load, tfds, tfds_prepared
+from jaxgen.data.feed import Streamed
+from jaxgen.data.order import Batches
 from jaxgen.data.tfds_source import Source
 
 SIBLING = Path(__file__).resolve().parents[3] / "shared" / "data" / "tfds"
@@ -90,6 +93,49 @@ def test_a_source_reads_single_rows_and_batches(cached):
         Source(tfds_prepared.find("mnist"), "dev")
 
 
+def test_a_lazy_set_has_bitwise_the_rows_of_the_one_in_memory(cached):
+    data, lazy = cached[0], load("tfds:mnist", lazy=True)
+    assert lazy.source == data.source and lazy.classes == data.classes and lazy.name == data.name
+    for whole, part in zip(parts(data), parts(lazy), strict=True):
+        assert {key: (a.shape, a.dtype) for key, a in whole.items()} == {k: (c.shape, c.dtype) for k, c in part.items()}
+        for index in np.array_split(np.random.default_rng(0).permutation(len(whole["image"])), 10):
+            for key, rows in part.rows(index).items():
+                np.testing.assert_array_equal(rows, whole[key][index])
+
+
+def test_several_workers_stream_the_rows_of_the_order(cached):
+    order = Batches(jax.random.key(0), 55_000, 200)
+    feed = Streamed(load("tfds:mnist", lazy=True).train, order, dict, workers=3)
+    for chunk in feed.chunks([(270, 8), (278, 3)], 8):  # over the end of an epoch
+        count = 8 if chunk.index[-1].any() else 3
+        for key, array in chunk.data.items():
+            np.testing.assert_array_equal(
+                array[: 200 * count], cached[0].train[key][chunk.index[:count].reshape(-1)], strict=True
+            )
+    assert count == 3
+
+
+def test_records_are_parsed_and_decoded_as_tfds_does(cached):
+    module = pytest.importorskip("tensorflow_datasets")
+    builder = module.builder_from_directory(tfds_prepared.find("mnist"))
+    for i, row in zip(range(50), builder.as_data_source("test"), strict=False):
+        np.testing.assert_array_equal(row["image"], cached[0].test["image"][i])
+        assert row["label"] == cached[0].test["label"][i]
+
+
+def test_a_broken_record_is_named_by_its_row(cached):
+    source = Source(tfds_prepared.find("mnist"), "test")
+    records = source._records.__getitems__([0, 1])
+    for harm, message in {
+        records[1][:-9]: r"mnist 3\.0\.1, row 1: expected a tf.train.Example",
+        records[1].replace(b"IDAT", b"IDAX"): "row 1: expected a picture Pillow can read",
+        records[1].replace(b"label", b"lobel"): r"row 1: expected the feature label, got \['image', 'lobel'\]",
+    }.items():
+        source._records = type("Records", (), {"__getitems__": lambda self, i, harm=harm: [records[0], harm]})()
+        with pytest.raises(ValueError, match=message):
+            source.__getitems__([0, 1])
+
+
 def test_an_unwritable_cache_does_not_stop_loading(tmp_path, monkeypatch, caplog):
     (tmp_path / "mnist" / "1.0.0").mkdir(parents=True)
     (tmp_path / "mnist" / "1.0.0" / "dataset_info.json").write_text("{}")
@@ -114,9 +160,8 @@ def test_an_unwritable_cache_does_not_stop_loading(tmp_path, monkeypatch, caplog
     ],
 )
 def test_parts_follow_the_splits_a_set_has(sizes, counts, how):
-    splits = {split: {"image": np.zeros((n, 1, 1, 1), np.uint8)} for split, n in sizes.items()}
-    made, said = tfds._parts("d", splits)
-    assert [len(made[part]["image"]) for part in ("train", "validation", "test")] == counts
+    made, said = tfds._parts("d", sizes)
+    assert [len(made[part][1]) for part in ("train", "validation", "test")] == counts
     assert how in said
 
 

@@ -83,14 +83,14 @@ def test_the_vae_step_equals_eager_and_scan_equals_steps():
 
     arrays = jax.device_put({"image": data.train["image"][:40]})
     indices = jnp.arange(40, dtype=jnp.int32).reshape(4, 10)
-    state = init(game, KEY, prepare(KEY, take(arrays, indices[0])))
+    state = init(game, KEY, prepare(KEY, take(arrays, indices[0], indices[0])))
     step = make_step(game, prepare=prepare)
-    many, _ = many_steps(step, donate=False)(state, arrays, indices, 4)
+    many, _ = jax.jit(many_steps(step))(state, arrays, indices, indices, 4)
     compiled, eager = state, state
     for i in range(4):
-        compiled, _ = jax.jit(step)(compiled, take(arrays, indices[i]))
+        compiled, _ = jax.jit(step)(compiled, take(arrays, indices[i], indices[i]))
         with jax.disable_jit():
-            eager, _ = step(eager, take(arrays, indices[i]))
+            eager, _ = step(eager, take(arrays, indices[i], indices[i]))
     same(many, compiled, rtol=1e-4, atol=1e-6)
     same(compiled, eager, rtol=1e-3, atol=1e-5)
 

@@ -1,0 +1,158 @@
+"""The same run under every wrapper, through the command line."""
+
+import json
+
+import numpy as np
+import pytest
+
+from experiments import sweep, vae
+from jaxgen.run.cli import main
+
+SMALL = "--steps=10 --evaluations=1 --chunk=4 --hidden=16 --latent=2 --samples=20 --samples-chunk=10 --batch-size=64"
+
+
+def run(out, *flags):
+    main("vae", vae.Config, vae.build, arguments=[*SMALL.split(), f"--out={out}", *flags])
+    rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    losses = np.array([row["train/vae/loss"] for row in rows if "train/vae/loss" in row])
+    return losses, json.loads((out / "result.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    return run(tmp_path_factory.mktemp("alone") / "run")
+
+
+def test_each_seed_gives_what_it_gives_alone(tmp_path, alone):
+    losses, result = run(tmp_path / "many", "--seeds=3")
+    score = result["scores"]["negative log-likelihood"]
+    assert losses.shape == (3, 3) and len(score["seeds"]) == 3
+    np.testing.assert_allclose(score["mean"], np.mean(score["seeds"]))
+    np.testing.assert_allclose(score["std"], np.std(score["seeds"], ddof=1))
+    np.testing.assert_allclose(losses[:, 0], alone[0], rtol=1e-5)
+    other, _ = run(tmp_path / "other", "--seed=2")
+    np.testing.assert_allclose(losses[:, 2], other, rtol=1e-5)
+    assert abs(losses[:, 2] - alone[0]).max() > 1e-2
+
+
+def test_streamed_data_give_the_same_bits(tmp_path, alone):
+    losses, result = run(tmp_path / "run", "--data-on=host")
+    np.testing.assert_array_equal(losses, alone[0])
+    assert result["scores"] == alone[1]["scores"]
+
+
+def test_streamed_seeds_give_the_same_bits(tmp_path):
+    resident, _ = run(tmp_path / "device", "--seeds=2")
+    streamed, _ = run(tmp_path / "host", "--seeds=2", "--data-on=host")
+    np.testing.assert_array_equal(resident, streamed)
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_eight_devices_give_what_one_gives(tmp_path, alone, seeds):
+    losses, result = run(tmp_path / "run", "--devices=8", f"--seeds={seeds}")
+    np.testing.assert_allclose(losses if seeds == 1 else losses[:, 0], alone[0], rtol=1e-5)
+    if seeds == 1:
+        assert result["scores"] == pytest.approx(alone[1]["scores"], rel=1e-4)
+
+
+def test_pmap_trains_as_well_with_noise_of_its_own(tmp_path, alone):
+    losses, _ = run(tmp_path / "run", "--devices=4", "--parallel=pmap")
+    np.testing.assert_allclose(losses, alone[0], rtol=0.02)
+    assert (losses != alone[0]).any()
+
+
+def test_accumulation_trains_as_the_large_batch_up_to_noise(tmp_path, alone):
+    losses, _ = run(tmp_path / "run", "--accumulate=4")
+    np.testing.assert_allclose(losses, alone[0], rtol=0.02)
+
+
+def test_bfloat16_computes_in_it_and_keeps_float32(tmp_path, alone):
+    losses, _ = run(tmp_path / "run", "--precision=bfloat16")
+    np.testing.assert_allclose(losses, alone[0], rtol=5e-3)
+    assert (losses != alone[0]).all()
+    experiment = vae.build(vae.Config(precision="bfloat16", hidden=(4,)))
+    import jax
+    import jax.numpy as jnp
+
+    from jaxgen.step import init
+
+    batch = {"image": jnp.asarray(experiment.data.train["image"][:4]), "index": jnp.arange(4)}
+    key = jax.random.key(0)
+    state = init(experiment.game, key, experiment.prepare(key, batch))
+    assert {leaf.dtype for leaf in jax.tree.leaves((state.params, state.opt_state))} <= {
+        jnp.dtype("float32"),
+        jnp.dtype("int32"),
+    }
+    text = str(jax.make_jaxpr(experiment.game.phases[0].loss)(state.params, state, experiment.prepare(key, batch), key))
+    products = [line for line in text.splitlines() if "dot_general" in line]
+    assert products and all("bf16[" in line.split("=")[0] for line in products)
+    assert [line for line in text.splitlines() if "reduce_sum" in line and "bf16[" in line.split("=")[0]] == []
+
+
+def test_a_profile_is_written(tmp_path):
+    run(tmp_path / "run", "--profile")
+    assert list((tmp_path / "run" / "profile").rglob("*.pb")) or list((tmp_path / "run" / "profile").rglob("*.gz"))
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--devices=9"], "from 1 to the 8 there are, got 9"),
+        (["--devices=8", "--batch-size=60"], "--batch-size must divide by 8 .* got 60"),
+        (["--accumulate=3"], "--batch-size must divide by 3 .* got 64"),
+        (["--precision=float8"], "float8.*float32.*bfloat16"),
+        (["--seeds=0"], "--seeds must be at least 1, got 0"),
+        (["--parallel=rank"], "rank.*jit.*pmap"),
+    ],
+)
+def test_what_cannot_be_is_told_in_one_line(tmp_path, capsys, flags, message):
+    with pytest.raises(SystemExit) as exit:
+        run(tmp_path / "run", *flags)
+    told = capsys.readouterr().err.strip()
+    assert exit.value.code == 2 and "\n" not in told
+    import re
+
+    assert re.search(message, told), told
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_of_another_number_of_seeds_is_refused(tmp_path, capsys):
+    run(tmp_path / "run")
+    with pytest.raises(SystemExit) as exit:
+        run(tmp_path / "run", "--seeds=2")
+    assert exit.value.code == 2
+    assert "seeds: 1 there, 2 here" in capsys.readouterr().err
+
+
+def swept(out, *flags):
+    small = ["--steps=10", "--evaluations=1", "--chunk=4", "--batch-size=64"]
+    options = "--options=--hidden 16 --latent 2 --samples 20 --samples-chunk 10"
+    main("sweep", sweep.Config, sweep.build, arguments=[*small, options, f"--out={out}", *flags])
+
+
+def test_a_sweep_gives_each_value_what_it_gives_alone(tmp_path):
+    swept(tmp_path / "sweep", "--values", "1e-3", "1e-2", "--seeds=2")
+    scores = json.loads((tmp_path / "sweep" / "result.json").read_text())["scores"]
+    _, result = run(tmp_path / "alone", "--learning-rate=1e-2", "--seed=1")
+    both = scores["negative ELBO, learning_rate 0.01"]["seeds"]
+    np.testing.assert_allclose(both[1], result["scores"]["negative ELBO"], rtol=1e-4)
+    assert (tmp_path / "sweep" / "samples" / "negative_ELBO.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--over=network"], "--over must be a scalar option of vae .*learning_rate.* got 'network'"),
+        (["--over=latent"], "got 'latent'"),
+        (["--values", "-1"], "--learning-rate must not be negative"),
+        (["--experiment=vea"], "vae"),
+    ],
+)
+def test_a_sweep_over_what_is_no_scalar_is_refused(tmp_path, capsys, flags, message):
+    import re
+
+    with pytest.raises(SystemExit) as exit:
+        swept(tmp_path / "run", *flags)
+    told = capsys.readouterr().err.strip()
+    assert exit.value.code == 2 and "\n" not in told
+    assert re.search(message, told), told
