@@ -113,11 +113,11 @@ class Run:
     def _feed(self, place):
         """Return where batches come from, and how many steps a chunk has."""
         train, config = self.experiment.data.train, self.config
+        longest = min(config.chunk, config.steps)
         if on_host(config, train):
-            return Streamed(train, self.batches, place), stream_rows(
-                train, config.batch_size * len(self.members.keys), config.chunk
-            )
-        return Resident(train, self.batches, place), config.chunk
+            longest = stream_rows(train, config.batch_size * len(self.members.keys), longest)
+            return Streamed(train, self.batches, place), longest
+        return Resident(train, self.batches, place), longest
 
     def _train(self, run, plan: list[tuple[int, int]], feed: Iterable, interrupt: Interrupt, log: Log) -> None:
         """Play the chunks. Metrics are fetched one chunk late, so the device never waits."""
