@@ -100,6 +100,8 @@ class Dataset:
 def _check_image(where: str, image: np.ndarray | Column, levels: int) -> None:
     if image.dtype != np.uint8 or image.ndim != 4:
         raise ValueError(f"{where}: expected image to be uint8 [N, H, W, C], got {_describe(image)}")
+    if image.shape[3] not in (1, 3) or 0 in image.shape:
+        raise ValueError(f"{where}: expected images of 1 or 3 channels, not empty, got {_describe(image)}")
     if not 2 <= levels <= 256:
         raise ValueError(f"{where}: expected levels in 2..256, got {levels}")
     if isinstance(image, np.ndarray) and image.size and image.max() >= levels:
@@ -118,7 +120,7 @@ def _check_label(where: str, label: np.ndarray | Column, classes: tuple[str, ...
 
 
 def _check_rows(where: str, x: np.ndarray | Column) -> None:
-    if x.dtype != np.float32 or x.ndim != 2:
+    if x.dtype != np.float32 or x.ndim != 2 or 0 in x.shape:
         raise ValueError(f"{where}: expected x to be float32 [N, D], got {_describe(x)}")
     if isinstance(x, np.ndarray) and not np.isfinite(x).all():
         raise ValueError(f"{where}: expected finite x, got nan or infinity in row {_first_bad_row(x)}")

@@ -4,6 +4,7 @@ A prepared set is a folder ``DATA_DIR/NAME/[CONFIG/]VERSION`` with a ``dataset_i
 needs neither the network nor TensorFlow nor even TFDS.
 """
 
+import difflib
 import hashlib
 import os
 import re
@@ -96,6 +97,9 @@ def prepare(name: str) -> Path:
       ValueError: without a network, without what TFDS needs to prepare the set, or when the download fails.
     """
     missing = f"data set 'tfds:{name}' is not prepared in {data_dir()} (TFDS_DATA_DIR)"
+    there = sorted(path.name for path in data_dir().iterdir() if path.is_dir()) if data_dir().is_dir() else []
+    if near := difflib.get_close_matches(name.split("/")[0].split(":")[0], there, n=3):
+        missing += f", where there is {', '.join(near)},"
     command = f"'tfds build {name} --file_format=array_record' (needs {FULL_INSTALL})"
     # TFDS would retry for minutes.
     if not network_reachable():

@@ -36,8 +36,9 @@ def vae_game(
         mean, log_scale = vae.encode(params, batch["x"])
         z = mean + jnp.exp(log_scale) * jax.random.normal(key, mean.shape)
         log_likelihood = vae.output.log_likelihood(batch["x"], vae.decode(params, z))
-        kl = gaussian_kl(mean, log_scale, free_nats=free_nats)
-        objective = elbo(log_likelihood, kl, beta=beta(state.step))
+        counted = gaussian_kl(mean, log_scale, free_nats=free_nats)
+        objective = elbo(log_likelihood, counted, beta=beta(state.step))
+        kl = gaussian_kl(mean, log_scale)
         metrics = {
             "vae/log_likelihood": log_likelihood.mean(),
             "vae/kl": kl.mean(),

@@ -4,6 +4,8 @@ import chex
 import jax
 import jax.numpy as jnp
 
+LOG_SCALE = 30.0  # logarithms of scales count as within plus or minus this, where float32 holds their squares
+
 
 def gaussian_kl(mean: jax.Array, log_scale: jax.Array, *, free_nats: jax.Array | float = 0.0) -> jax.Array:
     """Return KL(N(mean, exp(log_scale)^2) || N(0, 1)) [B] in nats, in closed form.
@@ -13,6 +15,7 @@ def gaussian_kl(mean: jax.Array, log_scale: jax.Array, *, free_nats: jax.Array |
     """
     chex.assert_rank([mean, log_scale], 2)
     chex.assert_equal_shape([mean, log_scale])
+    log_scale = jnp.clip(log_scale, -LOG_SCALE, LOG_SCALE)
     kl = 0.5 * (mean**2 + jnp.expm1(2 * log_scale)) - log_scale
     if not isinstance(free_nats, float | int) or free_nats > 0:  # a traced number is a sweep's
         kl = jnp.where(kl.mean(0, keepdims=True) > free_nats, kl, free_nats)

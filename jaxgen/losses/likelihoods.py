@@ -6,6 +6,8 @@ import chex
 import jax
 import jax.numpy as jnp
 
+LOG_SCALE = 30.0  # logarithms of scales count as within plus or minus this, where float32 holds their squares
+
 
 def flat(x: jax.Array) -> jax.Array:
     """Return x [B, ...] as [B, D] and keep it so: XLA's CPU loops over a last dimension of 1 are up to 50 x slower."""
@@ -34,7 +36,7 @@ def gaussian(x: jax.Array, mean: jax.Array, log_scale: jax.Array | float) -> jax
     x, mean: [B, ...]. log_scale: logarithm of the standard deviation, [B, ...] or a scalar.
     """
     chex.assert_equal_shape([x, mean])
-    log_scale = jnp.asarray(log_scale)
+    log_scale = jnp.clip(jnp.asarray(log_scale), -LOG_SCALE, LOG_SCALE)
     if log_scale.ndim:
         chex.assert_equal_shape([x, log_scale])
         log_scale = flat(log_scale)

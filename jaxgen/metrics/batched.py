@@ -1,5 +1,6 @@
 """A function of a batch over a whole part of a data set."""
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,10 +25,11 @@ def over(
     size = len(next(iter(part.values())))
     batch_size = min(batch_size, size)
     take = getattr(part, "rows", lambda index: {name: array[index] for name, array in part.items()})
-    rows = []
+    rows, start = [], time.perf_counter()
     for number, first in enumerate(range(0, size, batch_size)):
-        progress(f"scoring {first}/{size}")
+        left = f", {(time.perf_counter() - start) / first * (size - first):.0f} s left" if first else ""
+        progress(f"scoring {first}/{size}{left}")
         index = np.minimum(np.arange(first, first + batch_size), size - 1)
         batch = {**take(index), "index": index.astype(np.int32)}
-        rows.append(function(jax.random.fold_in(key, number), batch))
+        rows.append(jax.device_get(function(jax.random.fold_in(key, number), batch)))
     return jax.tree.map(lambda *parts: np.concatenate([np.asarray(p) for p in parts])[:size], *rows)

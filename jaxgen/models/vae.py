@@ -55,7 +55,10 @@ class Decoder(nn.Module):
 
 
 class GaussianDecoder(nn.Module):
-    """z -> (mean [B, *shape], log standard deviation, a scalar): fixed where `scale` is given, else learned."""
+    """z -> (mean [B, *shape], log standard deviation, a scalar).
+
+    The standard deviation is `scale` where that is given, else learned, from exp(-2) on.
+    """
 
     mean: Decoder
     scale: float | None = None
@@ -64,7 +67,7 @@ class GaussianDecoder(nn.Module):
     def __call__(self, z: Array) -> tuple[Array, Array]:
         """z: [B, latent]."""
         if self.scale is None:
-            return self.mean(z), self.param("log_scale", nn.initializers.zeros, (), self.mean.param_dtype)
+            return self.mean(z), self.param("log_scale", nn.initializers.constant(-2.0), (), self.mean.param_dtype)
         return self.mean(z), math.log(self.scale)
 
 

@@ -6,15 +6,16 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import jax
 import tyro
 
+from jaxgen.run.divergence import Diverged
 from jaxgen.run.experiment import Common, Experiment
 from jaxgen.run.folder import RunFolder
 from jaxgen.run.log import Log
-from jaxgen.run.loop import Diverged, Run, Stopped
+from jaxgen.run.loop import Run, Stopped
 
 C = TypeVar("C", bound=Common)
 T = TypeVar("T")
@@ -37,7 +38,18 @@ def main(
     try:
         config = parse(f"experiments.{name}", config_type, arguments, description)
         config.check()
-        folder = RunFolder(config.out or f"runs/{name}")
+    except ValueError as error:
+        _refuse(error)
+    folder = RunFolder(config.out or f"runs/{name}")
+    command = shlex.join(["python", "-m", f"experiments.{name}", *arguments])
+    try:
+        _run(name, config, build, folder, command)
+    finally:
+        folder.release()
+
+
+def _run(name: str, config: C, build: Callable[[C], Experiment], folder: RunFolder, command: str) -> None:
+    try:
         if result := folder.check(name, config, overwrite=config.overwrite):
             print(f"{folder.path} has finished already; --overwrite runs it anew")
             _tell(result, folder)
@@ -46,11 +58,11 @@ def main(
             jax.config.update("jax_enable_x64", True)
         experiment = build(config)
         run = Run(experiment, config)
-        command = shlex.join(["python", "-m", f"experiments.{name}", *arguments])
         folder.open(name, config, overwrite=config.overwrite, command=command, data=experiment.data.source)
         first = run.resume(folder)
     except ValueError as error:
-        _stop(BAD_INPUT, f"error: {' '.join(str(error).split())}")
+        folder.withdraw()
+        _refuse(error)
     try:
         with Log(folder, steps=config.steps, first=first) as log:
             result = run.play(log)
@@ -98,6 +110,10 @@ def _tell(result: dict[str, Any], folder: RunFolder) -> None:
     print(f"report: {folder.path / 'report.html'}")
 
 
-def _stop(status: int, message: str) -> None:
+def _refuse(error: ValueError) -> NoReturn:
+    _stop(BAD_INPUT, f"error: {' '.join(str(error).split())}")
+
+
+def _stop(status: int, message: str) -> NoReturn:
     print(message, file=sys.stderr)
     sys.exit(status)

@@ -13,6 +13,7 @@ from jaxgen.step import Prepare
 
 Progress = Callable[[str], None]
 
+MOST = 2**31  # steps, seeds and sizes are 32-bit numbers
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16, "float64": jnp.float64}
 
 
@@ -24,8 +25,8 @@ class Common:
     """data set: an embedded one, tfds:NAME, folder:PATH or npz:PATH"""
     steps: int = 5000
     """training steps of the whole run"""
-    batch_size: int = 128
-    """examples a step"""
+    batch_size: int | None = None
+    """examples a step (default: 128, fewer for a smaller training set)"""
     seed: int = 0
     """seed of everything random: parameters, data order, noise"""
     seeds: int = 1
@@ -57,8 +58,9 @@ class Common:
         """Raise ValueError for values that no run can have."""
         least = dict.fromkeys(("steps", "batch_size", "seeds", "devices", "accumulate", "evaluations", "chunk"), 1)
         for name, value in {**least, "seed": 0}.items():
-            if getattr(self, name) < value:
-                raise ValueError(f"--{name.replace('_', '-')} must be at least {value}, got {getattr(self, name)}")
+            came = getattr(self, name)
+            if came is not None and not value <= came < MOST:
+                raise ValueError(f"--{name.replace('_', '-')} must be at least {value} and below {MOST}, got {came}")
 
     @property
     def types(self) -> dict[str, Any]:

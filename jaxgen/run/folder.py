@@ -1,7 +1,9 @@
 """The folder of a run: its configuration, its metrics line by line, its result, its pictures."""
 
 import dataclasses
+import fcntl
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -12,7 +14,9 @@ import numpy as np
 
 from jaxgen.viz import files
 
+LOCK = ".lock"
 OURS = (
+    LOCK,
     "config.json",
     "metrics.jsonl",
     "result.json",
@@ -30,7 +34,7 @@ class RunFolder:
 
     def __init__(self, path: str | Path):
         """path: the folder; nothing is made before `open`"""
-        self.path = Path(path)
+        self.path, self._made, self._lock = Path(path), False, None
         self.config, self.metrics, self.result = (
             self.path / name for name in ("config.json", "metrics.jsonl", "result.json")
         )
@@ -41,7 +45,7 @@ class RunFolder:
         Raises ValueError for a folder that cannot be written, holds something else, or holds a run of
         another configuration, with the differences.
         """
-        self._refuse_strangers()
+        self._refuse_strangers(overwrite)
         if self.config.exists() and not overwrite:
             if difference := _difference(read_json(self.config), {"experiment": experiment, **plain(config)}):
                 raise ValueError(
@@ -55,11 +59,19 @@ class RunFolder:
 
     def open(self, experiment: str, config: Any, *, overwrite: bool, **facts: Any) -> None:
         """Make the folder ready; with `overwrite` an earlier run in it is deleted. facts: go into config.json."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._lock_it()
         if overwrite:
             self._clear()
-        (self.path / "samples").mkdir(parents=True, exist_ok=True)
-        if not self.config.exists():
+        self._made = not self.config.exists()
+        if self._made:  # first of all: a folder with files but no configuration is a stranger's
             write_json(self.config, {"experiment": experiment, **facts, "config": plain(config)})
+        (self.path / "samples").mkdir(exist_ok=True)
+
+    def withdraw(self) -> None:
+        """Take back the configuration that `open` wrote, of a run that could not start."""
+        if self._made:
+            self.config.unlink(missing_ok=True)
 
     def rewind(self, step: int) -> None:
         """Forget metrics and pictures of steps after `step`: an interrupted run saw them, the state did not."""
@@ -75,11 +87,30 @@ class RunFolder:
         with self.metrics.open("a") as file:
             file.write(_line(row))
 
-    def _refuse_strangers(self) -> None:
-        if self.path.exists() and not self.path.is_dir():
-            raise ValueError(f"--out must be a folder, {self.path} is a file")
-        if self.path.is_dir() and not self.config.exists() and any(self.path.iterdir()):
+    def _refuse_strangers(self, overwrite: bool) -> None:
+        try:
+            if self.path.exists() and not self.path.is_dir():
+                raise ValueError(f"--out must be a folder, {self.path} is a file")
+            if not self.path.is_dir() or self.config.exists():
+                return
+            # Without a configuration: what a start or an --overwrite cut short leaves is no stranger's.
+            names = {path.name for path in self.path.iterdir() if not re.fullmatch(r"\..*\.tmp", path.name)}
+        except OSError as error:
+            raise ValueError(f"--out must be a folder that can be read, {self.path} is not: {error.strerror}") from None
+        if names - set(OURS if overwrite else ("samples", LOCK)):
             raise ValueError(f"--out must be a new, an empty or a run's folder; {self.path} has no config.json in it")
+
+    def release(self) -> None:
+        """Let other processes run in the folder; the end of the process, however it ends, does too."""
+        if self._lock is not None:
+            self._lock.close()
+
+    def _lock_it(self) -> None:
+        self._lock = (self.path / LOCK).open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ValueError(f"another process is running in {self.path}: expected one at a time") from None
 
     def _refuse_unwritable(self) -> None:
         there = next(folder for folder in (self.path.absolute(), *self.path.absolute().parents) if folder.exists())
@@ -89,7 +120,8 @@ class RunFolder:
             raise ValueError(f"--out must be writable, {self.path} is not: {error.strerror}") from None
 
     def _clear(self) -> None:
-        for name in OURS:
+        # The configuration goes last: until then the folder is known as a run's.
+        for name in [name for name in OURS if name not in (LOCK, "config.json")] + ["config.json"]:
             path = self.path / name
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
@@ -102,9 +134,12 @@ def plain(config: Any) -> dict[str, Any]:
 def read_json(path: Path) -> dict:
     """Read a JSON file; ValueError names one that is broken."""
     try:
-        return json.loads(path.read_text())
+        value = json.loads(path.read_text())
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not whole JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise ValueError(f"{path} must hold a JSON object, got a {type(value).__name__}")
+    return value
 
 
 def read_metrics(path: Path) -> Iterator[dict]:

@@ -16,6 +16,7 @@ from jaxgen.parallel import check_devices, compile_steps
 from jaxgen.run import seeds
 from jaxgen.run.checkpoint import Checkpoints
 from jaxgen.run.data import on_host
+from jaxgen.run.divergence import Diverged, broken_network, first_bad
 from jaxgen.run.experiment import Common, Experiment
 from jaxgen.run.folder import RunFolder
 from jaxgen.run.interrupt import Interrupt
@@ -25,11 +26,8 @@ from jaxgen.run.profile import profiled
 from jaxgen.step import init
 from jaxgen.viz import images
 
+DEFAULT_BATCH = 128
 SAVE_SECONDS = 300.0  # a checkpoint at least this often, however far apart the evaluations are
-
-
-class Diverged(RuntimeError):
-    """A loss or a gradient is not a number; the message says at which step, whose, and what is left."""
 
 
 class Stopped(RuntimeError):
@@ -46,17 +44,18 @@ class Run:
         check_devices(config.devices)
         self.slices = repeats(experiment.game)
         parts = self.slices * config.accumulate * config.devices
-        if config.batch_size % parts:
+        examples = size(experiment.data.train)
+        self.batch_size = config.batch_size or max(1, min(DEFAULT_BATCH, examples) // parts) * parts
+        if self.batch_size % parts:
             raise ValueError(
                 f"--batch-size must divide by {parts} ({self.slices} slices of this game's step x {config.accumulate} "
-                f"accumulated x {config.devices} devices), got {config.batch_size}"
+                f"accumulated x {config.devices} devices), got {self.batch_size}"
             )
         self.many = self.members.count is not None
-        examples = size(experiment.data.train)
         if self.many:
-            self.batches = seeds.MemberBatches(self.members.keys, examples, config.batch_size)
+            self.batches = seeds.MemberBatches(self.members.keys, examples, self.batch_size)
         else:
-            self.batches = Batches(self.members.keys[0], examples, config.batch_size)
+            self.batches = Batches(self.members.keys[0], examples, self.batch_size)
 
     def resume(self, folder: RunFolder) -> int:
         """Take up the newest checkpoint in the folder, or start; return the step reached.
@@ -76,7 +75,10 @@ class Run:
             start, arguments = self._start, (keys[0], batch, values)
         self._shapes = jax.eval_shape(start, *arguments)
         self.step = self.checkpoints.latest or 0
-        self.state = self.checkpoints.restore(self.step, self._shapes) if self.step else jax.jit(start)(*arguments)
+        try:
+            self.state = self.checkpoints.restore(self.step, self._shapes) if self.step else jax.jit(start)(*arguments)
+        except jax.errors.JaxRuntimeError as error:
+            raise ValueError(f"the networks do not fit the device: {str(error).splitlines()[0]}") from None
         folder.rewind(self.step)
         return self.step
 
@@ -108,14 +110,14 @@ class Run:
         plan = list(chunks(config, self.step, longest))
         with Interrupt() as interrupt, closing(feed.chunks(plan, longest)) as chunked:
             self._train(compiled.run, plan, chunked, interrupt, log)
-        return self._finish(log)
+            return self._finish(interrupt, log)
 
     def _feed(self, place):
         """Return where batches come from, and how many steps a chunk has."""
         train, config = self.experiment.data.train, self.config
         longest = min(config.chunk, config.steps)
         if on_host(config, train):
-            longest = stream_rows(train, config.batch_size * len(self.members.keys), longest)
+            longest = stream_rows(train, self.batch_size * len(self.members.keys), longest)
             return Streamed(train, self.batches, place), longest
         return Resident(train, self.batches, place), longest
 
@@ -139,33 +141,28 @@ class Run:
             if self.step in stops:
                 self._evaluate(log)
             else:
+                self._check_networks()
                 self._save(None)
-            if interrupt.asked and number + 1 < len(plan):
-                self.checkpoints.wait()
-                raise Stopped(f"stopped and saved at step {self.step}; the same command goes on from there")
+            if interrupt.asked:
+                self._stop()
 
     def _fetch(self, first: int, count: int, metrics: Mapping[str, jax.Array], log: Log) -> None:
         """Wait for one chunk's metrics, look for a NaN, and log their mean."""
         rows = {name: np.asarray(values)[:count] for name, values in metrics.items()}
-        players = self.experiment.game.players
-        vital = [f"{player}/{what}" for player in players for what in ("loss", "gradient_norm")]
-        bad = {name: ~np.isfinite(rows[name]).reshape(count, -1) for name in vital if name in rows}
-        if any(at.any() for at in bad.values()):
-            step = min(int(at.any(1).argmax()) for at in bad.values() if at.any())
-            name = next(name for name, at in bad.items() if at[step].any())
-            seed = self.config.seed + int(bad[name][step].argmax()) % self.config.seeds
-            self.checkpoints.wait()
-            kept = self.checkpoints.latest
-            raise Diverged(
-                f"player {name.split('/')[0]!r} diverged at step {first + step + 1}"
-                f"{f' with seed {seed}' if self.many else ''}: {name} is {rows[name][step]}; "
-                + (
-                    f"the last good checkpoint is {self.checkpoints.folder / str(kept)}"
-                    if kept
-                    else "no checkpoint yet"
-                )
-            )
+        if bad := first_bad(self.experiment.game, rows):
+            who = f" with seed {self.config.seed + bad.member % self.config.seeds}" if self.many else ""
+            self._diverged(bad.name.split("/")[0], f"{first + bad.row + 1}{who}: {bad.name} is {bad.value}")
         log.train(first + count, count, {f"train/{name}": values.mean(0) for name, values in rows.items()})
+
+    def _diverged(self, player: str, what: str) -> None:
+        self.checkpoints.wait()
+        kept = self.checkpoints.latest
+        left = f"the last good checkpoint is {self.checkpoints.folder / str(kept)}" if kept else "no checkpoint yet"
+        raise Diverged(f"player {player!r} diverged at step {what}; {left}")
+
+    def _check_networks(self) -> None:
+        if broken := broken_network(self.experiment.game, self.state.params):
+            self._diverged(broken[0], f"{self.step}: its network {broken[1]!r} is not finite")
 
     def _each(self, state: TrainState) -> list[TrainState]:
         return seeds.apart(state, self.members.count) if self.many else [state]
@@ -175,11 +172,14 @@ class Run:
 
     def _evaluate(self, log: Log) -> None:
         log.say("evaluating")
+        self._check_networks()
         each = [self.experiment.evaluate(state) for state in self._each(self.state)]
         scores = seeds.together(each) if self.many else {name: np.asarray(value) for name, value in each[0].items()}
         log.scores(self.step, {f"validation/{name}": value for name, value in scores.items()})
         self._draw(self._pictures(), self.step)
-        self._save(float(scores[self.experiment.watch].mean()))  # last: what a checkpoint follows is on disk
+        score = float(scores[self.experiment.watch].mean())
+        # Last, since all that a checkpoint follows must be on disk. A score that is no number is never the best.
+        self._save(score if np.isfinite(score) else None)
         log.say("training")
 
     def _save(self, score: float | None) -> None:
@@ -190,12 +190,21 @@ class Run:
             suffix = "" if step is None else f"_{step:08d}"
             images.save(self.folder.path / "samples" / f"{name}{suffix}.png", canvas)
 
-    def _finish(self, log: Log) -> dict[str, Any]:
+    def _stop(self) -> None:
         self.checkpoints.wait()
-        best = self.checkpoints.best
+        raise Stopped(f"stopped and saved at step {self.step}; the same command goes on from there")
+
+    def _finish(self, interrupt: Interrupt, log: Log) -> dict[str, Any]:
+        def progress(text: str) -> None:
+            log.say(text)
+            if interrupt.asked:
+                self._stop()
+
+        self.checkpoints.wait()
+        best = self.checkpoints.best or self.step
         state = self.checkpoints.restore(best, self._shapes)
         summarise = self.experiment.summarise or seeds.summarise
-        result = summarise([self.experiment.finish(one, log.say) for one in self._each(state)])
+        result = summarise([self.experiment.finish(one, progress) for one in self._each(state)])
         self._draw(result.pictures, None)
         self.checkpoints.close()
         return log.result(result, best_step=best)

@@ -55,15 +55,15 @@ def test_free_nats_change_nothing_above_and_hold_the_floor_below():
 
 
 @pytest.mark.parametrize("value", [1e4, -1e4])
-def test_kl_is_not_nan_at_extreme_inputs(value):
-    assert not jnp.isnan(gaussian_kl(jnp.full((2, 2), value), jnp.full((2, 2), -30.0))).any()
-    assert not jnp.isnan(gaussian_kl(jnp.zeros((2, 2)), jnp.full((2, 2), value))).any()
+def test_kl_is_finite_at_extreme_inputs(value):
+    assert jnp.isfinite(gaussian_kl(jnp.full((2, 2), value), jnp.full((2, 2), -30.0))).all()
+    assert jnp.isfinite(gaussian_kl(jnp.zeros((2, 2)), jnp.full((2, 2), value))).all()
 
 
 def test_unequal_shapes_are_refused():
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match=r"(?s)\(3, 2\).*\(3, 1\)"):
         gaussian_kl(jnp.zeros((3, 2)), jnp.zeros((3, 1)))
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match=r"\(3, 1\)|\{2\}|rank"):
         elbo(jnp.zeros(3), jnp.zeros((3, 1)))
 
 

@@ -6,6 +6,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -49,19 +50,22 @@ def refused(capsys, *arguments):
         (["--data", "digitz"], "digits"),
         (["--data", "npz:/nowhere/to/be/found.npz"], "found.npz"),
         (["--data", "folder:/nowhere/to/be/found"], "/nowhere/to/be/found"),
-        (["--batch-size", "0"], "--batch-size must be at least 1, got 0"),
+        (["--batch-size", "0"], "--batch-size must be at least 1 .* got 0"),
         (["--batch-size", "100000"], "at most the .* got 100000"),
-        (["--steps", "-5"], "--steps must be at least 1, got -5"),
+        (["--steps", "-5"], "--steps must be at least 1 .* got -5"),
         (["--steps", "many"], "--steps.*many"),
         (["--stpes", "5"], "--stpes.*--steps"),
         (["--network", "transformer"], "transformer.*mlp.*conv"),
         (["--latent", "0"], "--latent"),
         (["--samples", "10", "--samples-chunk", "3"], "divide the 10 samples, got 3"),
-        (["--scale", "0"], "--scale must be above 0"),
-        (["--learning-rate", "nan"], "--learning-rate must not be negative"),
+        (["--scale", "0"], "--scale must be above 0 and finite"),
+        (["--learning-rate", "nan"], "--learning-rate must be finite and not negative"),
         (["--data", "ring", "--network", "conv"], "conv needs images"),
         (["--data", "ring", "--likelihood", "bernoulli"], "bernoulli needs images"),
-        (["--seed", "-1"], "--seed must be at least 0, got -1"),
+        (["--learning-rate", "inf"], "--learning-rate must be finite"),
+        (["--seed", "99999999999999999999"], "--seed must be at least 0 and below 2147483648"),
+        (["--network", "conv", "--channels"], "--channels must name at least one layer"),
+        (["--seed", "-1"], "--seed must be at least 0 .* got -1"),
     ],
 )
 def test_bad_options_are_told_in_one_line_and_leave_no_folder(arguments, message, tmp_path, capsys):
@@ -82,6 +86,7 @@ def test_bad_data_is_told_in_one_line(tmp_path, capsys, monkeypatch):
     images.mkdir()
     assert "images" in refused(capsys, "--out", out, "--data", f"folder:{images}")
     Image.new("L", (8, 8)).save(images / "a.png")
+    Image.new("L", (8, 8)).save(images / "c.png")
     Image.new("L", (9, 8)).save(images / "b.png")
     assert "b.png" in refused(capsys, "--out", out, "--data", f"folder:{images}")
     (images / "b.png").write_bytes(b"junk")
@@ -127,7 +132,7 @@ def test_a_run_leaves_what_the_contract_says(finished):
     result = json.loads((finished / "result.json").read_text())
     assert {"negative log-likelihood", "negative ELBO"} <= set(result["scores"])
     assert result["steps"] == 20 and result["seconds"] > 0 and "jax" in result["versions"]
-    assert result["scores"]["negative log-likelihood"] <= result["scores"]["negative ELBO"] + 0.5
+    assert result["scores"]["negative log-likelihood"] <= result["scores"]["negative ELBO"] + 0.2
     config = json.loads((finished / "config.json").read_text())
     assert config["experiment"] == "vae" and config["config"]["hidden"] == [8]
     rows = [json.loads(line) for line in (finished / "metrics.jsonl").read_text().splitlines()]
@@ -190,6 +195,79 @@ def test_a_nan_stops_the_run_with_step_player_and_checkpoint(tmp_path, capsys):
     assert "player 'vae' diverged at step 13: vae/loss is nan" in told
     assert told.endswith("checkpoints/10")
     assert not (tmp_path / "run" / "result.json").exists()
+
+
+def poison(step):
+    """The VAE whose gradient, not its loss, is NaN at one step."""
+
+    def build_poisoned(config):
+        experiment = build(config)
+        phase = experiment.game.phases[0]
+
+        def loss(params, state, batch, key):
+            losses, aux = phase.loss(params, state, batch, key)
+            total = sum(leaf.sum() for leaf in jax.tree.leaves(params))
+            steep = jnp.where(state.step == step, 1e38, 0.0) * (1e38 * (total - jax.lax.stop_gradient(total)))
+            return {"vae": losses["vae"] + steep}, aux  # zero, with an infinite slope
+
+        return replace(experiment, game=experiment.game._replace(phases=(phase._replace(loss=loss),)))
+
+    return build_poisoned
+
+
+@pytest.mark.parametrize(("step", "kept"), [(9, 5), (29, 25)])
+def test_a_nan_of_the_last_step_before_an_evaluation_is_not_saved(step, kept, tmp_path, capsys):
+    arguments = [*SMALL, "--out", str(tmp_path / "run"), "--steps", "30", "--evaluations", "6", "--chunk", "5"]
+    with pytest.raises(SystemExit) as exit:
+        main("vae", Config, poison(step), arguments=arguments)
+    told = capsys.readouterr().err.strip().splitlines()[-1]
+    assert exit.value.code == 1
+    assert f"player 'vae' diverged at step {step + 1}: its network" in told
+    assert told.endswith(f"checkpoints/{kept}")
+    assert not (tmp_path / "run" / "result.json").exists()
+
+
+def test_a_step_is_traced_once_a_run(tmp_path):
+    traces = []
+
+    def counted(config):
+        experiment = build(config)
+        phase = experiment.game.phases[0]
+
+        def loss(*arguments):
+            traces.append(1)
+            return phase.loss(*arguments)
+
+        return replace(experiment, game=experiment.game._replace(phases=(phase._replace(loss=loss),)))
+
+    arguments = [*SMALL, "--out", str(tmp_path / "run"), "--steps", "31", "--evaluations", "3", "--chunk", "4"]
+    main("vae", Config, counted, arguments=arguments)
+    assert len(traces) == 1
+
+
+def test_a_start_or_an_overwrite_cut_short_is_taken_up(finished, tmp_path, capsys):
+    steps = ["--steps", 6, "--evaluations", 1, "--chunk", 5]
+    started = tmp_path / "started"  # killed between making the folder and writing the configuration
+    (started / "samples").mkdir(parents=True)
+    (started / ".config.json.123.tmp").write_text("{")
+    run("--out", started, *steps)
+    assert (started / "result.json").exists()
+
+    cleared = tmp_path / "cleared"  # killed while --overwrite deletes
+    shutil.copytree(finished, cleared)
+    (cleared / "config.json").unlink()
+    assert "no config.json" in refused(capsys, "--out", cleared, *steps)
+    run("--out", cleared, *steps, "--overwrite")
+    assert json.loads((cleared / "result.json").read_text())["steps"] == 6
+
+
+def test_a_folder_in_use_is_refused(tmp_path, capsys):
+    import fcntl
+
+    tmp_path.joinpath("samples").mkdir()
+    with (tmp_path / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "another process is running" in refused(capsys, "--out", tmp_path)
 
 
 def test_help_explains_every_option(capsys):

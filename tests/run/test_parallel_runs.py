@@ -101,7 +101,7 @@ def test_a_profile_is_written(tmp_path):
         (["--devices=8", "--batch-size=60"], "--batch-size must divide by 8 .* got 60"),
         (["--accumulate=3"], "--batch-size must divide by 3 .* got 64"),
         (["--precision=float8"], "float8.*float32.*bfloat16"),
-        (["--seeds=0"], "--seeds must be at least 1, got 0"),
+        (["--seeds=0"], "--seeds must be at least 1 .* got 0"),
         (["--parallel=rank"], "rank.*jit.*pmap"),
     ],
 )
@@ -144,7 +144,7 @@ def test_a_sweep_gives_each_value_what_it_gives_alone(tmp_path):
     [
         (["--over=network"], "--over must be a scalar option of vae .*learning_rate.* got 'network'"),
         (["--over=latent"], "got 'latent'"),
-        (["--values", "-1"], "--learning-rate must not be negative"),
+        (["--values", "-1"], "--learning-rate must be finite and not negative"),
         (["--experiment=vea"], "vae"),
     ],
 )
