@@ -1,6 +1,9 @@
 """Variational autoencoder: Kingma and Welling 2014, "Auto-Encoding Variational Bayes".
 
-python -m experiments.vae
+    python -m experiments.vae
+        digits (8x8): test -log p 22.3 nats (independent pixels: 27.2), 20 seconds on two cores
+    python -m experiments.vae --data tfds:mnist --steps 250000 --batch-size 200 --latent 50
+        dynamically binarised MNIST: test -log p 85.8 nats (independent pixels: 205.8), 15 minutes on two cores
 """
 
 import math
@@ -194,7 +197,7 @@ def build(config: Config) -> Experiment:
             ends = interpolate(codes[:pairs], codes[-pairs:], 12)
             canvases["interpolation"] = tile(expect(params, ends.reshape(-1, config.latent)), columns=12)
         if len(shape) == 3 and config.latent == 2:
-            canvases["manifold"] = tile(expect(params, normal_plane(20)), columns=20, pad=0)
+            canvases["manifold"] = tile(expect(params, normal_plane(20)), columns=20, pad=1)
         return canvases
 
     def baseline():
