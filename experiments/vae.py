@@ -1,9 +1,9 @@
 """Variational autoencoder: Kingma and Welling 2014, "Auto-Encoding Variational Bayes".
 
-    python -m experiments.vae
-        digits (8x8): test -log p 22.3 nats (independent pixels: 27.2), 20 seconds on two cores
-    python -m experiments.vae --data tfds:mnist --steps 250000 --batch-size 200 --latent 50
-        dynamically binarised MNIST: test -log p 85.8 nats (independent pixels: 205.8), 15 minutes on two cores
+python -m experiments.vae
+    digits (8x8): test -log p 22.3 nats (independent pixels: 27.2), 20 seconds on two cores
+python -m experiments.vae --data tfds:mnist --steps 250000 --batch-size 200 --latent 50
+    dynamically binarised MNIST: test -log p 85.8 nats (independent pixels: 205.8), 15 minutes on two cores
 """
 
 import math

@@ -21,6 +21,14 @@ def _epochs(key: jax.Array, epochs: jax.Array, size: int) -> jax.Array:
     return jax.vmap(lambda epoch: epoch_order(key, epoch, size))(epochs)
 
 
+def check_batch_size(size: int, batch_size: int) -> None:
+    """Raise ValueError for a batch size that a set of `size` examples cannot fill."""
+    if batch_size < 1:
+        raise ValueError(f"the batch size must be at least 1, got {batch_size}")
+    if batch_size > size:
+        raise ValueError(f"the batch size must be at most the {size} training examples, got {batch_size}")
+
+
 class Batches:
     """The indices of a run's batches: each epoch in its own order, a last partial batch left out.
 
@@ -29,10 +37,7 @@ class Batches:
 
     def __init__(self, key: jax.Array, size: int, batch_size: int):
         """key: the run's root key. size: examples in the set. Raises ValueError for an impossible batch size."""
-        if batch_size < 1:
-            raise ValueError(f"the batch size must be at least 1, got {batch_size}")
-        if batch_size > size:
-            raise ValueError(f"the batch size must be at most the {size} training examples, got {batch_size}")
+        check_batch_size(size, batch_size)
         self.key, self.size, self.batch_size = key, size, batch_size
         self.per_epoch = size // batch_size
         self._known: dict[int, np.ndarray] = {}
@@ -53,8 +58,9 @@ class Batches:
         return np.concatenate(rows)
 
     def _order(self, epoch: int) -> np.ndarray:
-        if epoch not in self._known:
+        known = self._known
+        if epoch not in known:
             ahead = max(1, 2**14 // self.size)  # small sets: many epochs in one call
             orders = np.asarray(_epochs(self.key, jnp.arange(epoch, epoch + ahead), self.size))
-            self._known = dict(zip(range(epoch, epoch + ahead), orders, strict=True))
-        return self._known[epoch]
+            known = self._known = dict(zip(range(epoch, epoch + ahead), orders, strict=True))
+        return known[epoch]
