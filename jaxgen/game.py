@@ -12,6 +12,8 @@ import flax.struct
 import jax
 import optax
 
+AXIS = "batch"  # name of the axis that pmap spreads a batch over devices along
+
 Array = jax.Array
 Key = jax.Array
 PyTree = Any

@@ -12,10 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from jaxgen.game import Game, Metrics, TrainState
+from jaxgen.game import AXIS, Game, Metrics, TrainState
 from jaxgen.step import Prepare, Step, make_step
-
-AXIS = "batch"  # name of the axis that a batch is spread over devices along
 
 Data = Mapping[str, jax.Array]
 Chunk = Callable[[TrainState, Data, np.ndarray, np.ndarray, int], tuple[TrainState, Metrics]]
