@@ -8,7 +8,7 @@ from jaxgen.data.order import Batches, epoch_order
 from jaxgen.parallel import check_devices, compile_steps, many_steps, take
 from jaxgen.step import init, make_step
 from tests import toy_gan
-from tests.test_step import same
+from tests.test_step import assert_same
 
 KEY = jax.random.key(3)
 
@@ -28,7 +28,7 @@ def test_many_steps_equal_single_steps(setting):
         state, metrics = step(state, take(data, jnp.asarray(one), one))
         for name, value in metrics.items():
             np.testing.assert_allclose(rows[name][i], value, rtol=1e-5, atol=1e-6)
-    same(many, state, rtol=1e-5, atol=1e-6)
+    assert_same(many, state, rtol=1e-5, atol=1e-6)
 
 
 def test_how_steps_are_grouped_into_chunks_changes_no_bit(setting):
@@ -38,7 +38,7 @@ def test_how_steps_are_grouped_into_chunks_changes_no_bit(setting):
     rest = np.roll(index, -3, axis=0)
     first, rows_1 = chunk(state, data, index, index, 3)
     last, rows_2 = chunk(first, data, rest, rest, 5)
-    same(whole, last)
+    assert_same(whole, last)
     for name in rows:
         np.testing.assert_array_equal(rows[name], np.concatenate([rows_1[name][:3], rows_2[name][:5]]))
 
@@ -86,7 +86,7 @@ def test_sharded_over_eight_devices_equals_one():
     game = toy_gan.alternating(repeats=2)
     data = toy_gan.batch(jax.random.key(1), 160)
     index = Batches(KEY, 160, 80).indices(0, 6)
-    same(play(game, data, index, devices=8), play(game, data, index), rtol=1e-4, atol=1e-5)
+    assert_same(play(game, data, index, devices=8), play(game, data, index), rtol=1e-4, atol=1e-5)
 
 
 def deterministic(game):
@@ -112,7 +112,7 @@ def test_pmap_over_eight_devices_equals_one_for_a_deterministic_loss(make):
     data = toy_gan.batch(jax.random.key(1), 160)
     index = Batches(KEY, 160, 80).indices(0, 6)
     # In the order that puts the same examples into the same slices.
-    same(play(game, data, index, devices=8, how="pmap"), play(game, data, index), rtol=1e-4, atol=1e-5)
+    assert_same(play(game, data, index, devices=8, how="pmap"), play(game, data, index), rtol=1e-4, atol=1e-5)
 
 
 def test_pmap_draws_other_numbers_on_each_device():
@@ -150,7 +150,7 @@ def test_members_equal_each_alone(how, setting):
     for i, key in enumerate(keys):
         alone = compile_steps(game, **how)
         state, _ = alone.run(alone.place(init(game, key, data)), alone.place(data), orders[i], orders[i], 10)
-        same(jax.tree.map(lambda a, i=i: a[i], states), state, rtol=1e-5, atol=1e-5)
+        assert_same(jax.tree.map(lambda a, i=i: a[i], states), state, rtol=1e-5, atol=1e-5)
 
 
 def test_members_with_values_play_their_own_games():
@@ -167,7 +167,7 @@ def test_members_with_values_play_their_own_games():
     for i, rate in enumerate(rates):
         game = variant({"rate": float(rate)})
         state, _ = compile_steps(game).run(init(game, KEY, data), data, index[:, i], index[:, i], 5)
-        same(jax.tree.map(lambda a, i=i: a[i], states.params), state.params, rtol=1e-5, atol=1e-5)
+        assert_same(jax.tree.map(lambda a, i=i: a[i], states.params), state.params, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("slices", [2, 4])
@@ -177,8 +177,8 @@ def test_accumulated_gradients_equal_those_of_the_large_batch(slices):
     state = init(game, KEY, batch)
     whole, metrics = make_step(game, gradient_norms=True)(state, batch)
     parts, measured = make_step(game, accumulate=slices, gradient_norms=True)(state, batch)
-    same(parts.params, whole.params, rtol=1e-5, atol=1e-6)
-    same(measured, metrics, rtol=1e-5, atol=1e-6)
+    assert_same(parts.params, whole.params, rtol=1e-5, atol=1e-6)
+    assert_same(measured, metrics, rtol=1e-5, atol=1e-6)
     assert parts.extra["discriminator"]["seen"] == slices
 
 
@@ -188,8 +188,8 @@ def test_accumulated_repeats_equal_those_of_the_large_batch():
     state = init(game, KEY, batch)
     whole, _ = make_step(game)(state, batch)
     parts, _ = make_step(game, accumulate=2)(state, batch)
-    same(parts.params, whole.params, rtol=1e-5, atol=1e-6)
-    same(parts.ema, whole.ema, rtol=1e-5, atol=1e-6)
+    assert_same(parts.params, whole.params, rtol=1e-5, atol=1e-6)
+    assert_same(parts.ema, whole.ema, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("devices", [0, 9])

@@ -11,7 +11,7 @@ from tests import toy_gan
 KEY = jax.random.key(7)
 
 
-def same(a, b, **tolerance):
+def assert_same(a, b, **tolerance):
     check = np.testing.assert_allclose if tolerance else np.testing.assert_array_equal
     leaves = [jax.tree.leaves(jax.tree.map(raw, tree)) for tree in (a, b)]
     assert jax.tree.structure(a) == jax.tree.structure(b)
@@ -35,7 +35,7 @@ def test_compiled_step_equals_eager_step(game):
     compiled = jax.jit(step)(state, batch)
     with jax.disable_jit():
         eager = step(state, batch)
-    same(compiled, eager, rtol=1e-5, atol=1e-6)
+    assert_same(compiled, eager, rtol=1e-5, atol=1e-6)
 
 
 def test_vmap_over_seeds_equals_a_loop_over_seeds(game):
@@ -50,7 +50,7 @@ def test_vmap_over_seeds_equals_a_loop_over_seeds(game):
         state = init(game, key, batch)
         for _ in range(5):
             state, _ = step(state, batch)
-        same(jax.tree.map(lambda a, i=i: a[i], states), state, rtol=1e-5, atol=1e-6)
+        assert_same(jax.tree.map(lambda a, i=i: a[i], states), state, rtol=1e-5, atol=1e-6)
 
 
 def test_a_phase_leaves_the_networks_it_does_not_move_bitwise_unchanged():
@@ -63,9 +63,9 @@ def test_a_phase_leaves_the_networks_it_does_not_move_bitwise_unchanged():
             if name in phase.players:
                 assert not np.array_equal(after.params[name]["w"], state.params[name]["w"])
             else:
-                same(after.params[name], state.params[name])
+                assert_same(after.params[name], state.params[name])
         for name in set(game.players) - set(phase.players):
-            same(after.opt_state[name], state.opt_state[name])
+            assert_same(after.opt_state[name], state.opt_state[name])
 
 
 def test_joint_move_equals_separate_gradients():
@@ -81,7 +81,7 @@ def test_joint_move_equals_separate_gradients():
 
         value, gradient = jax.value_and_grad(loss)(state.params[name])
         moved = jax.tree.map(lambda a, b: a - b, state.params[name], after.params[name])
-        same(moved, gradient, rtol=1e-4, atol=1e-6)
+        assert_same(moved, gradient, rtol=1e-4, atol=1e-6)
         np.testing.assert_allclose(metrics[f"{name}/loss"], value, rtol=1e-6)
         np.testing.assert_allclose(metrics[f"{name}/gradient_norm"], optax.tree.norm(gradient), rtol=1e-5)
 
@@ -124,7 +124,7 @@ def test_repeats_count_and_average_their_metrics():
         by_hand, measured = step(by_hand.replace(step=jnp.int32(0)), {"x": whole[j]})
         total += measured["discriminator/loss"] / 5
     np.testing.assert_allclose(metrics["discriminator/loss"], total, rtol=1e-5)
-    same(state.params["discriminator"], by_hand.params["discriminator"], rtol=1e-5, atol=1e-6)
+    assert_same(state.params["discriminator"], by_hand.params["discriminator"], rtol=1e-5, atol=1e-6)
 
 
 def test_ema_follows_its_recurrence():
@@ -132,11 +132,11 @@ def test_ema_follows_its_recurrence():
     batch = toy_gan.batch(KEY)
     state = init(game, KEY, batch)
     expected = state.params["generator"]
-    same(state.ema["generator"], expected)
+    assert_same(state.ema["generator"], expected)
     for _ in range(3):
         state, _ = make_step(game)(state, batch)
         expected = jax.tree.map(lambda e, p: 0.9 * e + 0.1 * p, expected, state.params["generator"])
-    same(state.ema["generator"], expected, rtol=1e-5, atol=1e-6)
+    assert_same(state.ema["generator"], expected, rtol=1e-5, atol=1e-6)
 
 
 def test_two_players_who_move_one_network_have_an_optimiser_state_each():

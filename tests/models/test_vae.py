@@ -72,7 +72,7 @@ def test_beta_weighs_the_kl_and_warms_up():
 
 def test_the_vae_step_equals_eager_and_scan_equals_steps():
     from jaxgen.parallel import many_steps, take
-    from tests.test_step import same
+    from tests.test_step import assert_same
 
     vae = model(Config(hidden=(8,), latent=3), "bernoulli", (8, 8, 1))
     game = vae_game(vae, optax.adam(1e-2))
@@ -91,8 +91,8 @@ def test_the_vae_step_equals_eager_and_scan_equals_steps():
         compiled, _ = jax.jit(step)(compiled, take(arrays, indices[i], indices[i]))
         with jax.disable_jit():
             eager, _ = step(eager, take(arrays, indices[i], indices[i]))
-    same(many, compiled, rtol=1e-4, atol=1e-6)
-    same(compiled, eager, rtol=1e-3, atol=1e-5)
+    assert_same(many, compiled, rtol=1e-4, atol=1e-6)
+    assert_same(compiled, eager, rtol=1e-3, atol=1e-5)
 
 
 def test_dynamic_binarisation_is_redrawn_each_time_and_the_test_set_is_frozen():

@@ -11,7 +11,7 @@ from jaxgen.game import Aux, Game, Phase, Player
 from jaxgen.nn.norm import BatchNorm
 from jaxgen.parallel import compile_steps
 from jaxgen.step import init
-from tests.test_step import same
+from tests.test_step import assert_same
 
 KEY = jax.random.key(0)
 
@@ -61,4 +61,4 @@ def test_eight_devices_normalise_as_one(how):
         state = compiled.place(init(game, KEY, data))
         return jax.device_get(compiled.run(state, compiled.place(data), index, index, 4))
 
-    same(play(devices=8, how=how), play(), rtol=1e-3, atol=1e-4)
+    assert_same(play(devices=8, how=how), play(), rtol=1e-3, atol=1e-4)

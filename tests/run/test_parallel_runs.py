@@ -1,12 +1,18 @@
 """The same run under every wrapper, through the command line."""
 
 import json
+import re
+import subprocess
+import sys
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from experiments import sweep, vae
 from jaxgen.run.cli import main
+from jaxgen.step import init
 
 SMALL = "--steps=10 --evaluations=1 --chunk=4 --hidden=16 --latent=2 --samples=20 --samples-chunk=10 --batch-size=64"
 
@@ -16,6 +22,16 @@ def run(out, *flags):
     rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     losses = np.array([row["train/vae/loss"] for row in rows if "train/vae/loss" in row])
     return losses, json.loads((out / "result.json").read_text())
+
+
+def refused(capsys, call, message):
+    """Call, and expect exit status 2 and one line on stderr that matches."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as exit:
+        call()
+    told = capsys.readouterr().err.strip()
+    assert exit.value.code == 2 and "\n" not in told, told
+    assert re.search(message, told), told
 
 
 @pytest.fixture(scope="module")
@@ -71,11 +87,6 @@ def test_bfloat16_computes_in_it_and_keeps_float32(tmp_path, alone):
     np.testing.assert_allclose(losses, alone[0], rtol=5e-3)
     assert (losses != alone[0]).all()
     experiment = vae.build(vae.Config(precision="bfloat16", hidden=(4,)))
-    import jax
-    import jax.numpy as jnp
-
-    from jaxgen.step import init
-
     batch = {"image": jnp.asarray(experiment.data.train["image"][:4]), "index": jnp.arange(4)}
     key = jax.random.key(0)
     state = init(experiment.game, key, experiment.prepare(key, batch))
@@ -87,6 +98,24 @@ def test_bfloat16_computes_in_it_and_keeps_float32(tmp_path, alone):
     products = [line for line in text.splitlines() if "dot_general" in line]
     assert products and all("bf16[" in line.split("=")[0] for line in products)
     assert [line for line in text.splitlines() if "reduce_sum" in line and "bf16[" in line.split("=")[0]] == []
+
+
+def test_float64_computes_and_keeps_float64(tmp_path, alone):
+    # In a process of its own: the precision holds for the whole process.
+    command = [
+        sys.executable,
+        "-m",
+        "experiments.vae",
+        *SMALL.split(),
+        "--precision=float64",
+        f"--out={tmp_path / 'run'}",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert result["baselines"] == pytest.approx(alone[1]["baselines"])  # the frozen draw is of the same bits
+    about = next((tmp_path / "run" / "checkpoints").rglob("about/metadata")).read_text()
+    assert "float64[16, 64]" in about and "float32[" not in about
 
 
 def test_a_profile_is_written(tmp_path):
@@ -106,22 +135,13 @@ def test_a_profile_is_written(tmp_path):
     ],
 )
 def test_what_cannot_be_is_told_in_one_line(tmp_path, capsys, flags, message):
-    with pytest.raises(SystemExit) as exit:
-        run(tmp_path / "run", *flags)
-    told = capsys.readouterr().err.strip()
-    assert exit.value.code == 2 and "\n" not in told
-    import re
-
-    assert re.search(message, told), told
+    refused(capsys, lambda: run(tmp_path / "run", *flags), message)
     assert not (tmp_path / "run").exists()
 
 
 def test_a_run_of_another_number_of_seeds_is_refused(tmp_path, capsys):
     run(tmp_path / "run")
-    with pytest.raises(SystemExit) as exit:
-        run(tmp_path / "run", "--seeds=2")
-    assert exit.value.code == 2
-    assert "seeds: 1 there, 2 here" in capsys.readouterr().err
+    refused(capsys, lambda: run(tmp_path / "run", "--seeds=2"), "seeds: 1 there, 2 here")
 
 
 def swept(out, *flags):
@@ -149,10 +169,4 @@ def test_a_sweep_gives_each_value_what_it_gives_alone(tmp_path):
     ],
 )
 def test_a_sweep_over_what_is_no_scalar_is_refused(tmp_path, capsys, flags, message):
-    import re
-
-    with pytest.raises(SystemExit) as exit:
-        swept(tmp_path / "run", *flags)
-    told = capsys.readouterr().err.strip()
-    assert exit.value.code == 2 and "\n" not in told
-    assert re.search(message, told), told
+    refused(capsys, lambda: swept(tmp_path / "run", *flags), message)

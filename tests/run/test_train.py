@@ -9,7 +9,7 @@ from jaxgen.parallel import compile_steps
 from jaxgen.run.train import train_function
 from jaxgen.step import init
 from tests import toy_gan
-from tests.test_step import same
+from tests.test_step import assert_same
 
 STEPS, BATCH = 8, 20
 
@@ -31,8 +31,8 @@ def test_training_as_a_function_equals_a_run_across_epochs(make, data):
     game, key = make(), jax.random.key(5)
     state, metrics = jax.jit(train_function(game, data, steps=STEPS, batch_size=BATCH))(key)
     expected, measured = by_run(game, key, data)
-    same(state, expected, rtol=1e-5, atol=1e-6)
-    same(metrics, measured, rtol=1e-5, atol=1e-6)
+    assert_same(state, expected, rtol=1e-5, atol=1e-6)
+    assert_same(metrics, measured, rtol=1e-5, atol=1e-6)
 
 
 def test_it_maps_over_hyper_parameters_and_keys(data):
@@ -45,7 +45,7 @@ def test_it_maps_over_hyper_parameters_and_keys(data):
     for i, rate in enumerate(rates):
         for j, key in enumerate(keys):
             expected = by_run(toy_gan.alternating(optax.sgd(float(rate))), key, data)[0].params
-            same(jax.tree.map(lambda a, i=i, j=j: a[i, j], grid), expected, rtol=1e-4, atol=1e-5)
+            assert_same(jax.tree.map(lambda a, i=i, j=j: a[i, j], grid), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_an_impossible_batch_size_is_refused(data):
