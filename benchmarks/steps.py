@@ -38,7 +38,7 @@ class Config:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure what the flags say; print a table. Exits with status 2 and one line for bad input."""
     try:
-        config = parse("steps", Config, sys.argv[1:] if arguments is None else arguments, __doc__)
+        config = parse("benchmarks.steps", Config, sys.argv[1:] if arguments is None else arguments, __doc__)
         for name in ("rounds", "steps"):
             if getattr(config, name) < 1:
                 raise ValueError(f"--{name} must be at least 1, got {getattr(config, name)}")
