@@ -75,7 +75,10 @@ def compile_steps(
 
     devices: how many to spread each batch over: "jit", one program in global view, sharded over a mesh, whose
     numbers are those of one device but for the order of sums; or "pmap", one program a device, whose
-    randomness has the device's number folded in. seeds: a leading axis of every state and batch, or None.
+    randomness has the device's number folded in.
+    members: trainings at once, such as seeds: the length of a leading axis of every state and batch, or None.
+    variant, values: (scalars by name) -> game, and these scalars [members]: each member plays its own game.
+    options: of `make_step`.
 
     Raises ValueError for more devices than there are.
     """
@@ -83,7 +86,9 @@ def compile_steps(
     make = partial(make_step, prepare=prepare, axis_name=AXIS if how == "pmap" else None, **options)
     if values:
         own = jax.vmap(lambda state, batch, values: make(variant(values))(state, batch))
-        step = lambda state, batch: own(state, batch, values)  # noqa: E731
+
+        def step(state, batch):
+            return own(state, batch, values)
     else:
         step = make(game) if members is None else jax.vmap(make(game))
     if how == "pmap":

@@ -4,7 +4,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-LOG_SCALE = 30.0  # logarithms of scales count as within plus or minus this, where float32 holds their squares
+from jaxgen.losses.likelihoods import LOG_SCALE
 
 
 def gaussian_kl(mean: jax.Array, log_scale: jax.Array, *, free_nats: jax.Array | float = 0.0) -> jax.Array:

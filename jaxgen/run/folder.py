@@ -15,9 +15,7 @@ import numpy as np
 from jaxgen.viz import files
 
 LOCK = ".lock"
-OURS = (
-    LOCK,
-    "config.json",
+OURS = (  # in the order in which they are deleted: until the configuration goes, the folder is known as a run's
     "metrics.jsonl",
     "result.json",
     "report.html",
@@ -25,6 +23,7 @@ OURS = (
     "checkpoints",
     "tensorboard",
     "profile",
+    "config.json",
 )
 FREE = ("out", "overwrite")  # options that say where and how, not what is run
 
@@ -97,7 +96,7 @@ class RunFolder:
             names = {path.name for path in self.path.iterdir() if not re.fullmatch(r"\..*\.tmp", path.name)}
         except OSError as error:
             raise ValueError(f"--out must be a folder that can be read, {self.path} is not: {error.strerror}") from None
-        if names - set(OURS if overwrite else ("samples", LOCK)):
+        if names - {LOCK, *(OURS if overwrite else ("samples",))}:
             raise ValueError(f"--out must be a new, an empty or a run's folder; {self.path} has no config.json in it")
 
     def release(self) -> None:
@@ -120,8 +119,7 @@ class RunFolder:
             raise ValueError(f"--out must be writable, {self.path} is not: {error.strerror}") from None
 
     def _clear(self) -> None:
-        # The configuration goes last: until then the folder is known as a run's.
-        for name in [name for name in OURS if name not in (LOCK, "config.json")] + ["config.json"]:
+        for name in OURS:
             path = self.path / name
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 

@@ -6,6 +6,7 @@ from contextlib import closing
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxgen.data.feed import Resident, Streamed, stream_rows
@@ -70,7 +71,7 @@ class Run:
         batch = {name: rows.reshape(*index.shape, *rows.shape[1:]) for name, rows in batch.items()}
         keys, values = self.members
         if self.many:
-            start, arguments = jax.vmap(self._start), (seeds.stack(keys), batch, values)
+            start, arguments = jax.vmap(self._start), (jnp.stack(keys), batch, values)
         else:
             start, arguments = self._start, (keys[0], batch, values)
         self._shapes = jax.eval_shape(start, *arguments)

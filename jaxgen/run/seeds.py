@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxgen.data.order import Batches
@@ -38,8 +37,11 @@ class MemberBatches:
 
     def __init__(self, keys: Sequence[jax.Array], size: int, batch_size: int):
         """Like `Batches`, for several root keys; equal keys have equal orders."""
-        known = {key.tobytes(): Batches(one, size, batch_size) for one in keys for key in [_bits(one)]}
-        self.each = [known[_bits(key).tobytes()] for key in keys]
+        known: dict[bytes, Batches] = {}
+        names = [np.asarray(jax.random.key_data(key)).tobytes() for key in keys]
+        for name, key in zip(names, keys, strict=True):
+            known.setdefault(name, Batches(key, size, batch_size))
+        self.each = [known[name] for name in names]
 
     def position(self, step: int) -> dict[str, int]:
         """Return where in the data a step reads; it is the same place in every member's order."""
@@ -48,11 +50,6 @@ class MemberBatches:
     def indices(self, step: int, count: int) -> np.ndarray:
         """Return the indices [count, members, batch_size], int32."""
         return np.stack([batches.indices(step, count) for batches in self.each], axis=1)
-
-
-def stack(keys: Sequence[jax.Array]) -> jax.Array:
-    """Return the keys as one array [members]."""
-    return jnp.stack(keys)
 
 
 def apart(state: TrainState, count: int) -> list[TrainState]:
@@ -77,7 +74,3 @@ def summarise(results: Sequence[Result]) -> Result:
 def spread(values: np.ndarray) -> dict[str, Any]:
     """Return mean, sample standard deviation and the values themselves."""
     return {"mean": values.mean(), "std": values.std(ddof=1) if len(values) > 1 else 0.0, "seeds": values.tolist()}
-
-
-def _bits(key: jax.Array) -> np.ndarray:
-    return np.asarray(jax.random.key_data(key))
