@@ -28,9 +28,9 @@ class CodeEncoder(nn.Module):
 
 
 class Autoencoder(NamedTuple):
-    """Networks, and what makes x of the decoder's output (identity, sigmoid); the parameters are {"encoder", "decoder"}.
+    """Networks, and what makes x of the decoder's output; the parameters are {"encoder": ..., "decoder": ...}.
 
-    encoder: x [B, ...] -> code [B, D]. decoder: code -> [B, ...], what the loss sees.
+    encoder: x [B, ...] -> code [B, D]. decoder: code -> [B, ...], what the loss sees. mean: output -> x.
     """
 
     encoder: nn.Module
