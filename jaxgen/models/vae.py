@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -54,10 +55,10 @@ class Decoder(nn.Module):
         return full(flat.reshape(len(z), *self.shape))
 
 
-class GaussianDecoder(nn.Module):
-    """z -> (mean [B, *shape], log standard deviation, a scalar).
+class LocationScale(nn.Module):
+    """z -> (mean [B, *shape], log scale, a scalar), of a gaussian or a logistic.
 
-    The standard deviation is `scale` where that is given, else learned, from exp(-2) on.
+    The scale is `scale` where that is given, else learned, from exp(-2) on.
     """
 
     mean: Decoder
@@ -71,6 +72,9 @@ class GaussianDecoder(nn.Module):
         return self.mean(z), math.log(self.scale)
 
 
+GaussianDecoder = LocationScale
+
+
 class Output(NamedTuple):
     """A kind of p(x|z), of what a decoder returns: its log-density [B] in nats, and its mean [B, ...]."""
 
@@ -80,6 +84,12 @@ class Output(NamedTuple):
 
 BERNOULLI = Output(likelihoods.bernoulli, jax.nn.sigmoid)
 GAUSSIAN = Output(lambda x, output: likelihoods.gaussian(x, *output), lambda output: output[0])
+
+
+def logistic(levels: int) -> Output:
+    """Return the discretised logistic output with `levels` values in [0, 1]; its mean is the location, cut there."""
+    log_p = partial(likelihoods.discretised_logistic, levels=levels)
+    return Output(lambda x, output: log_p(x, *output), lambda output: jnp.clip(output[0], 0.0, 1.0))
 
 
 class VAE(NamedTuple):
