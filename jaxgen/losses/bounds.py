@@ -1,6 +1,9 @@
 """Lower bounds of log p(x), each [B] in nats."""
 
 import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import chex
 import jax
@@ -23,3 +26,30 @@ def importance_weighted(log_weights: jax.Array) -> jax.Array:
     """
     chex.assert_rank(log_weights, 2)
     return jax.nn.logsumexp(log_weights, axis=0) - math.log(len(log_weights))
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def doubly_reparameterised(log_weights: Callable[[Any, Any], jax.Array], theta: Any, z: Any) -> jax.Array:
+    """Return the bound of `importance_weighted` [B], whose gradient to the posterior is the doubly reparameterised one.
+
+    log_weights: (theta, z) -> [K, B], log p(x, z) - log q(z|x), in which q's own parameters are constants. theta:
+    whatever else it depends on; its gradient is that of the bound. z: tree of [K, B, ...], drawn from q by
+    reparameterisation: its gradient is weighted once more by the normalised weights (Tucker et al. 2019,
+    equation 6), so that the encoder's gradient is unbiased and its signal does not fade as K grows.
+    """
+    return importance_weighted(log_weights(theta, z))
+
+
+def _doubly_forward(log_weights, theta, z):
+    weights, pull = jax.vjp(log_weights, theta, z)
+    return importance_weighted(weights), (pull, jax.nn.softmax(weights, axis=0))
+
+
+def _doubly_backward(log_weights, kept, gradient):
+    pull, share = kept
+    to_theta, to_z = pull(share * gradient[None])
+    again = jax.tree.map(lambda g: g * share.reshape(*share.shape, *[1] * (g.ndim - 2)), to_z)
+    return to_theta, again
+
+
+doubly_reparameterised.defvjp(_doubly_forward, _doubly_backward)

@@ -17,5 +17,21 @@ def factorised_gaussian(train: np.ndarray) -> Callable[[np.ndarray], np.ndarray]
     return lambda x: -0.5 * (np.log(2 * np.pi * variance) + (_flat(x) - mean) ** 2 / variance).sum(1)
 
 
+def factorised_categorical(train: np.ndarray, *, levels: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Return x [M, ...] -> log p(x) [M] in nats: a probability an intensity and a pixel, fitted to train [N, ...].
+
+    Intensities are scaled, k / (levels - 1); each counts once more than it was seen, for none is impossible.
+    """
+
+    def cells(x):  # which (dimension, intensity) each number is
+        kinds = np.rint(_flat(x) * (levels - 1)).astype(np.int64)
+        return kinds + levels * np.arange(kinds.shape[1])
+
+    here = cells(train)
+    counts = np.bincount(here.ravel(), minlength=levels * here.shape[1]) + 1.0
+    log_p = np.log(counts / (len(here) + levels))
+    return lambda x: log_p[cells(x)].sum(1)
+
+
 def _flat(x: np.ndarray) -> np.ndarray:
     return np.asarray(x, np.float64).reshape(len(x), -1)

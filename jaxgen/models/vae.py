@@ -120,14 +120,27 @@ class VAE(NamedTuple):
         """Return E[x|z] [B, ...]."""
         return self.output.mean(self.decode(params, z))
 
-    def log_weights(self, params: Any, x: Array) -> Callable[[Array, int], Array]:
-        """Return (key, n) -> log p(x, z) - log q(z|x) [n, B] in nats, for n draws z ~ q(z|x). x is encoded once."""
+    def log_weights(self, params: Any, x: Array, *, beta: Array | float = 1.0) -> Callable[[Array, int], Array]:
+        """Return (key, n) -> log p(x|z) + beta (log p(z) - log q(z|x)) [n, B] in nats, for n draws z ~ q(z|x).
+
+        x [B, ...] is encoded once. beta: 1 for the importance weights of log p(x).
+        """
         mean, log_scale = self.encode(params, x)
 
         def one(noise: Array) -> Array:
             z = mean + jnp.exp(log_scale) * noise
             # log N(z; 0, 1) - log N(z; mean, scale): the constants cancel.
             prior_to_posterior = (0.5 * (noise**2 - z**2) + log_scale).sum(-1)
-            return self.output.log_likelihood(x, self.decode(params, z)) + prior_to_posterior
+            return self.output.log_likelihood(x, self.decode(params, z)) + beta * prior_to_posterior
 
         return lambda key, n: jax.vmap(one)(jax.random.normal(key, (n, *mean.shape)))
+
+    def log_weight(self, theta: Any, z: Array) -> Array:
+        """Return log p(x, z) - log q(z|x) [B] in nats at z [B, latent].
+
+        theta: (parameters of the decoder, x [B, ...], mean, log standard deviation of q [B, latent]).
+        """
+        decoder, x, mean, log_scale = theta
+        noise = (z - mean) * jnp.exp(-log_scale)
+        prior_to_posterior = (0.5 * (noise**2 - z**2) + log_scale).sum(-1)
+        return self.output.log_likelihood(x, self.decode({"decoder": decoder}, z)) + prior_to_posterior

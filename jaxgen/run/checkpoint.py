@@ -90,6 +90,20 @@ class Checkpoints:
         self._manager.close()
 
 
+def restore_params(folder: Path, step: int) -> dict[str, Any]:
+    """Return the parameters, by network, of one seed's checkpoint. Raises ValueError where it cannot be read."""
+    import orbax.checkpoint as ocp
+
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    where = Path(folder).resolve() / str(step)
+    try:
+        with ocp.StandardCheckpointer() as reader:
+            state = reader.restore(where / "state")
+    except Exception as error:  # orbax and tensorstore raise many kinds for a damaged file
+        raise ValueError(_torn(where)) from error
+    return jax.tree.map(np.asarray, state["params"])
+
+
 def _score(metrics: Mapping[str, float]) -> float:
     return metrics["score"]
 

@@ -5,8 +5,10 @@ import numpy as np
 import optax
 import pytest
 
-from experiments.vae import Config, build, model, observe
-from jaxgen.data import load
+from experiments.common.latent import model
+from experiments.common.view import View
+from experiments.vae import Config, build
+from jaxgen.data import Dataset, load
 from jaxgen.games.vae import vae_game, warm_up
 from jaxgen.nn.conv import ConvTower, DeconvTower
 from jaxgen.step import init, make_step
@@ -14,12 +16,19 @@ from jaxgen.step import init, make_step
 KEY = jax.random.key(0)
 
 
+def view_of(shape, likelihood):
+    """Return the view of a data set of nothing but a shape."""
+    rows = {"image": np.zeros((2, *shape), np.uint8)} if len(shape) == 3 else {"x": np.zeros((2, *shape), np.float32)}
+    data = Dataset("toy", rows, rows, rows, source="zeros", levels=256 if len(shape) == 3 else None)
+    return View(data, likelihood, "dynamic")
+
+
 @pytest.mark.parametrize("network", ["mlp", "conv"])
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
 @pytest.mark.parametrize("shape", [(8, 8, 1), (25, 25, 1), (7, 10, 3)])
 def test_networks_fit_any_image_and_every_parameter_gets_a_gradient(network, likelihood, shape):
     config = Config(network=network, hidden=(12,), channels=(3, 4), latent=5)
-    vae = model(config, likelihood, shape)
+    vae = model(config, view_of(shape, likelihood))
     x = jax.random.uniform(KEY, (3, *shape))
     params = vae.init(KEY, x)
     mean, log_scale = vae.encode(params, x)
@@ -32,8 +41,8 @@ def test_networks_fit_any_image_and_every_parameter_gets_a_gradient(network, lik
 
 
 def test_a_fixed_scale_is_no_parameter():
-    fixed = model(Config(scale=0.3), "gaussian", (4,)).init(KEY, jnp.zeros((1, 4)))
-    learned = model(Config(), "gaussian", (4,)).init(KEY, jnp.zeros((1, 4)))
+    fixed = model(Config(scale=0.3), view_of((4,), "gaussian")).init(KEY, jnp.zeros((1, 4)))
+    learned = model(Config(), view_of((4,), "gaussian")).init(KEY, jnp.zeros((1, 4)))
     assert "log_scale" not in fixed["decoder"]["params"]
     assert learned["decoder"]["params"]["log_scale"].shape == ()
 
@@ -48,7 +57,7 @@ def test_towers_meet(size):
 
 
 def game_and_state(beta=lambda step: 1.0, free_nats=0.0):
-    vae = model(Config(hidden=(8,), latent=3), "bernoulli", (4, 4, 1))
+    vae = model(Config(hidden=(8,), latent=3), view_of((4, 4, 1), "bernoulli"))
     game = vae_game(vae, optax.sgd(0.0), beta=beta, free_nats=free_nats)
     batch = {"x": jax.random.bernoulli(KEY, 0.5, (6, 4, 4, 1)).astype(jnp.float32)}
     return game, init(game, KEY, batch), batch
@@ -74,12 +83,12 @@ def test_the_vae_step_equals_eager_and_scan_equals_steps():
     from jaxgen.parallel import many_steps, take
     from tests.test_step import assert_same
 
-    vae = model(Config(hidden=(8,), latent=3), "bernoulli", (8, 8, 1))
+    vae = model(Config(hidden=(8,), latent=3), view_of((8, 8, 1), "bernoulli"))
     game = vae_game(vae, optax.adam(1e-2))
     data = load("digits")
 
     def prepare(key, batch):
-        return {"x": observe(data, "bernoulli", "dynamic", "train", key, batch)}
+        return {"x": View(data, "bernoulli", "dynamic").see("train", key, batch)}
 
     arrays = jax.device_put({"image": data.train["image"][:40]})
     indices = jnp.arange(40, dtype=jnp.int32).reshape(4, 10)
@@ -100,7 +109,7 @@ def test_dynamic_binarisation_is_redrawn_each_time_and_the_test_set_is_frozen():
     batch = {"image": data.train["image"][:50], "index": jnp.arange(50)}
 
     def seen(binarise, part, key):
-        return np.asarray(observe(data, "bernoulli", binarise, part, jax.random.key(key), batch))
+        return np.asarray(View(data, "bernoulli", binarise).see(part, jax.random.key(key), batch))
 
     assert (seen("dynamic", "train", 0) != seen("dynamic", "train", 1)).mean() > 0.05
     assert set(np.unique(seen("dynamic", "train", 0))) == {0.0, 1.0}

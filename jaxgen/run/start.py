@@ -1,0 +1,46 @@
+"""A game that starts from the networks of a finished run."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from jaxgen.game import Game
+from jaxgen.run.checkpoint import restore_params
+
+
+def started(game: Game, folder: str | None) -> Game:
+    """Return the game with the parameters of a finished run to start from; the game itself where folder is None.
+
+    The networks must have the same names and shapes; a run of several seeds starts all from the same. Raises
+    ValueError for a folder without a finished run now, and for networks that differ when the run starts.
+    """
+    if folder is None:
+        return game
+    try:
+        result = json.loads((Path(folder) / "result.json").read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        raise ValueError(
+            f"--start-from needs the folder of a finished run, with a result.json; got {folder}"
+        ) from error
+    params = restore_params(Path(folder) / "checkpoints", result["best_step"])
+
+    def init(key, batch):
+        fresh, extra = game.init(key, batch)
+        if difference := _difference(params, fresh):
+            raise ValueError(f"--start-from {folder} has other networks: {difference}")
+        return params, extra
+
+    return game._replace(init=init)
+
+
+def _difference(there: Any, here: Any) -> str | None:
+    there, here = (
+        {jax.tree_util.keystr(path): tuple(leaf.shape) for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+        for tree in (there, here)
+    )
+    for name in [*here, *there]:
+        if there.get(name) != here.get(name):
+            return f"{name} is {there.get(name, 'absent')} there and {here.get(name, 'absent')} here"
+    return None
