@@ -6,6 +6,7 @@ from jaxgen.data.dataset import Dataset
 from jaxgen.data.toys import TOYS
 
 EMBEDDED_NAMES = ("digits", "photos", "faces")
+DOCUMENT_NAMES = ("docstrings", "newsgroups")  # word counts: neither pictures nor points, and not for every model
 PREFIXES = {"tfds": "NAME", "folder": "PATH", "npz": "PATH"}
 
 
@@ -18,7 +19,7 @@ def load(name: str, *, lazy: bool = False) -> Dataset:
     """Loads a data set; the same name gives the same arrays, whatever the run's seed.
 
     Args:
-      name: one of `names()`, or ``tfds:NAME``, ``folder:PATH``, ``npz:PATH``.
+      name: one of `names()`, of `DOCUMENT_NAMES`, or ``tfds:NAME``, ``folder:PATH``, ``npz:PATH``.
       lazy: leave TFDS sets and folders on disk, their parts `jaxgen.data.lazy.Lazy` with the same rows; the
         others are in memory anyway.
 
@@ -33,7 +34,7 @@ def load(name: str, *, lazy: bool = False) -> Dataset:
         if not rest:
             raise ValueError(f"data set {name!r}: expected {prefix}:{PREFIXES[prefix]}, got nothing after the colon")
         return _load_prefixed(prefix, rest, lazy)
-    if name not in names():
+    if name not in (*names(), *DOCUMENT_NAMES):
         raise ValueError(_unknown(name))
     return _load_named(name)
 
@@ -48,6 +49,10 @@ def _load_named(name: str) -> Dataset:
         from jaxgen.data import toy_dataset
 
         return toy_dataset.load(name)
+    if name in DOCUMENT_NAMES:
+        from jaxgen.data import docstrings, newsgroups
+
+        return (docstrings if name == "docstrings" else newsgroups).load()
     from jaxgen.data import shapes
 
     return shapes.load()
@@ -68,8 +73,8 @@ def _load_prefixed(prefix: str, rest: str, lazy: bool) -> Dataset:
 
 
 def _unknown(name: str) -> str:
-    known = [*names(), *(f"{prefix}:{what}" for prefix, what in PREFIXES.items())]
-    near = difflib.get_close_matches(name.partition(":")[0], [*names(), *PREFIXES], n=3)
+    known = [*names(), *DOCUMENT_NAMES, *(f"{prefix}:{what}" for prefix, what in PREFIXES.items())]
+    near = difflib.get_close_matches(name.partition(":")[0], [*names(), *DOCUMENT_NAMES, *PREFIXES], n=3)
     near = [f"{n}:{PREFIXES[n]}" if n in PREFIXES else n for n in near]
     hint = f", did you mean {' or '.join(near)}" if near else ""
     return f"unknown data set {name!r}{hint}; expected one of {', '.join(known)}"
