@@ -36,7 +36,7 @@ def doubly(model: VAE, params: Any, x: Array, key: Array, k: int, beta: Array | 
     """Return the bound of k samples [B], nats, with the doubly reparameterised gradient. It takes no beta but 1."""
     mean, log_scale = model.encode(params, x)
     noise = jax.random.normal(key, (k, *mean.shape))
-    z = mean + jnp.exp(log_scale) * noise
+    z = mean[None] + jnp.exp(log_scale)[None] * noise
     theta = (params["decoder"], x, *jax.lax.stop_gradient((mean, log_scale)))
     return doubly_reparameterised(lambda theta, z: jax.vmap(lambda one: model.log_weight(theta, one))(z), theta, z)
 

@@ -92,7 +92,7 @@ class Hierarchy(NamedTuple):
         return self.output.mean(self.decode(params, z))
 
     def reconstruct(self, params: Any, x: Array, layer: int = 0) -> Array:
-        """Return E[x|z_1] [B, ...] with the posterior's means up to `layer` replaced by what the layers above expect."""
+        """Return E[x|z_1] [B, ...] of the posterior mean of z_(layer + 1), the layers below at their priors' means."""
         draw, sizes = self._posterior(params, x)
         codes, _ = draw([jnp.zeros((len(x), size)) for size in sizes])
         z = codes[layer]
