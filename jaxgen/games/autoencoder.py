@@ -8,6 +8,7 @@ import optax
 
 from jaxgen.game import Aux, Game, Phase, Player
 from jaxgen.models.autoencoder import Autoencoder
+from jaxgen.models.tied import TiedAutoencoder
 
 Array = jax.Array
 Objective = Callable[[Any, Array, Array], Array]  # (params, x [B, ...], key) -> [B]
@@ -17,31 +18,45 @@ NETWORKS = ("encoder", "decoder")
 class Trainee(NamedTuple):
     """An autoencoder, what it minimises, and its optimiser."""
 
-    model: Autoencoder
+    model: Autoencoder | TiedAutoencoder
     objective: Objective
     tx: optax.GradientTransformation
 
 
 def reconstruct(
-    model: Autoencoder,
+    model: Autoencoder | TiedAutoencoder,
     error: Callable[[Array, Array], Array],
     corrupt: Callable[[Array, Array], Array] = lambda key, x: x,
 ) -> Objective:
     """Return the objective: `error` between x and the decoder's output for a corrupted x.
 
-    error: (x, output) -> [B]. corrupt: (key, x) -> what the encoder sees (Vincent et al. 2008).
+    error: (x, output) -> [B]. corrupt: (key, x) -> what the encoder sees (Vincent et al. 2008). The encoder also
+    has an rng "noise", for layers that are noisy in training.
     """
 
     def objective(params, x, key):
-        return error(x, model.decode(params, model.encode(params, corrupt(key, x))))
+        before, within = jax.random.split(key)
+        code = model.encode(params, corrupt(before, x), rngs={"noise": within})
+        return error(x, model.decode(params, code))
 
     return objective
+
+
+def penalised(objective: Objective, penalty: Objective, weight: Array | float) -> Objective:
+    """Return objective + weight * penalty [B], as of the contractive autoencoder (Rifai et al. 2011, equation 5)."""
+
+    def total(params, x, key):
+        keys = jax.random.split(key)
+        return objective(params, x, keys[0]) + weight * penalty(params, x, keys[1])
+
+    return total
 
 
 def autoencoder_game(trainees: Mapping[str, Trainee]) -> Game:
     """Return the game of one player and one phase an autoencoder, on batches with "x" [B, ...].
 
-    The networks of trainee NAME are "NAME/encoder" and "NAME/decoder"; see `params_of`.
+    The networks of trainee NAME are "NAME/encoder" and "NAME/decoder"; see `params_of`. Each starts from a key
+    of its own, in order.
     """
 
     def init(key, batch):

@@ -1,13 +1,14 @@
 """The autoencoder: a network into a code and a network back (Hinton and Salakhutdinov 2006)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxgen.models.vae import full
+from jaxgen.models.vae import Decoder, full
+from jaxgen.nn.mlp import MLP
 
 Array = jax.Array
 
@@ -54,3 +55,21 @@ class Autoencoder(NamedTuple):
     def reconstruct(self, params: Any, x: Array) -> Array:
         """Return x again [B, ...], as the code remembers it."""
         return self.mean(self.decode(params, self.encode(params, x)))
+
+
+def mlp_autoencoder(
+    shape: Sequence[int],
+    hidden: Sequence[int],
+    code: int,
+    *,
+    activation: Callable[[Array], Array] = nn.relu,
+    mean: Callable[[Array], Array] = lambda output: output,
+    **types,
+) -> Autoencoder:
+    """Return the fully connected autoencoder of data [B, *shape]: hidden widths, a linear code, and the same back.
+
+    Without hidden layers it is linear, and at its best the projection on as many principal components (Baldi and
+    Hornik 1989). types: dtype and param_dtype of the layers.
+    """
+    there, back = MLP(hidden, activation, **types), MLP(hidden[::-1], activation, **types)
+    return Autoencoder(CodeEncoder(there, code, **types), Decoder(back, shape, **types), mean)
