@@ -62,7 +62,7 @@ def test_learned_codes_step_towards_their_vectors():
     index = nearest(z, codes)
     after, _ = make_step(game)(state, batch())
     for k in range(5):
-        step = (codes[k] - z[index == k]).sum(0) * 2 / 16
+        step = (codes[k].reshape(1, -1) - z[index == k]).sum(0) * 2 / 16
         np.testing.assert_allclose(codes_of(after)[k], codes[k] - 0.1 * step, rtol=1e-4, atol=1e-5)
 
 

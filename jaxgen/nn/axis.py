@@ -1,0 +1,28 @@
+"""Sums over all devices' examples, for layers that need not know whether they are mapped over any."""
+
+import jax
+import jax.numpy as jnp
+
+from jaxgen.game import AXIS
+
+
+def bound(axis: str = AXIS) -> bool:
+    """Say whether this is being traced inside a map over the axis."""
+    try:
+        jax.lax.axis_index(axis)
+    except NameError:
+        return False
+    return True
+
+
+def total(x: jax.Array | float) -> jax.Array | float:
+    """Return the sum of each device's x under pmap; elsewhere x, which is then of all examples already."""
+    return jax.lax.psum(x, AXIS) if bound() else x
+
+
+def dealt(x: jax.Array) -> jax.Array:
+    """Return x [K, ...], the same on all devices, whose row k is that of device k mod the number of devices."""
+    if not bound():
+        return x
+    mine = jnp.arange(len(x)) % jax.lax.psum(1, AXIS) == jax.lax.axis_index(AXIS)
+    return jax.lax.psum(jnp.where(mine.reshape(-1, *[1] * (x.ndim - 1)), x, 0), AXIS)
