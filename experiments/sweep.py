@@ -90,7 +90,7 @@ def build(config: Config) -> Experiment:
         }
         one = results[0]
         pictures = {
-            name.replace(" ", "_"): bands(np.array(config.values), rows, xlabel=config.over, ylabel=label(one, name))
+            name.replace(" ", "_"): bands(config.values, {name: rows}, xlabel=config.over, ylabel=label(one, name))
             for name, rows in each.items()
         }
         spelled = {key: key.rpartition(f", {config.over}")[0] for key in scores}

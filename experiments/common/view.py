@@ -1,5 +1,6 @@
 """What a model with a likelihood sees of a data set, and what a trivial model makes of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -75,6 +76,12 @@ class View:
         """Return the first `count` examples of a part, as seen."""
         return jax.jit(partial(self.batch, part))(jax.random.key(0), first(getattr(self.data, part), count))
 
+    def trivial(self, train: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        """Return x -> log p(x) of independent dimensions, fitted to train as seen."""
+        if self.likelihood == "logistic":
+            return factorised_categorical(train, levels=self.data.levels)
+        return (factorised_gaussian if self.likelihood == "gaussian" else factorised_bernoulli)(train)
+
     def baseline(self) -> float:
         """Return the mean test -log p, in nats, of independent dimensions fitted to the training set."""
         data = self.data
@@ -82,10 +89,9 @@ class View:
             train = preprocess.scale(jnp.asarray(first(data.train, MOST)["image"]), levels=data.levels)
         else:
             train = self.some("train", MOST)["x"]
-        fit = {"gaussian": factorised_gaussian, "bernoulli": factorised_bernoulli}.get(self.likelihood)
-        trivial = fit(train) if fit else factorised_categorical(train, levels=data.levels)
+        log_density = self.trivial(train)
         see = jax.jit(partial(self.see, "test"))
-        rows = over(lambda k, b: trivial(np.asarray(see(k, b))), jax.random.key(0), data.test, batch_size=1000)
+        rows = over(lambda k, b: log_density(np.asarray(see(k, b))), jax.random.key(0), data.test, batch_size=1000)
         return -rows.mean()
 
     def protocol(self) -> str:

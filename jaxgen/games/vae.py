@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgen.game import Aux, Game, Phase, Player
+from jaxgen.game import Aux, Batch, Game, Phase, Player
 from jaxgen.losses.bounds import elbo
 from jaxgen.losses.divergences import gaussian_kl
 from jaxgen.models.vae import VAE
@@ -23,19 +23,22 @@ def vae_game(
     *,
     beta: Callable[[jax.Array], jax.Array] = lambda step: jnp.float32(1.0),
     free_nats: float = 0.0,
+    given: Callable[[VAE, Batch], VAE] = lambda vae, batch: vae,
 ) -> Game:
     """Return the game of a VAE (Kingma and Welling 2014) on batches with "x" [B, ...].
 
-    beta: step -> weight of the KL. free_nats: of each latent (see `gaussian_kl`).
+    beta: step -> weight of the KL. free_nats: of each latent (see `gaussian_kl`). given: the model for a batch, which
+    may hang on more of it than x (see `jaxgen.models.conditional`).
     """
 
     def init(key, batch):
-        return vae.init(key, batch["x"]), {}
+        return given(vae, batch).init(key, batch["x"]), {}
 
     def loss(params, state, batch, key):
-        mean, log_scale = vae.encode(params, batch["x"])
+        here = given(vae, batch)
+        mean, log_scale = here.encode(params, batch["x"])
         z = mean + jnp.exp(log_scale) * jax.random.normal(key, mean.shape)
-        log_likelihood = vae.output.log_likelihood(batch["x"], vae.decode(params, z))
+        log_likelihood = here.output.log_likelihood(batch["x"], here.decode(params, z))
         counted = gaussian_kl(mean, log_scale, free_nats=free_nats)
         objective = elbo(log_likelihood, counted, beta=beta(state.step))
         kl = gaussian_kl(mean, log_scale)

@@ -135,6 +135,14 @@ class VAE(NamedTuple):
 
         return lambda key, n: jax.vmap(one)(jax.random.normal(key, (n, *mean.shape)))
 
+    def prior_log_weights(self, params: Any, x: Array) -> Callable[[Array, int], Array]:
+        """Return (key, n) -> log p(x|z) [n, B] in nats, for n draws z ~ p(z): the weights of naive Monte Carlo."""
+
+        def one(z: Array) -> Array:
+            return self.output.log_likelihood(x, self.decode(params, z))
+
+        return lambda key, n: jax.vmap(one)(jax.random.normal(key, (n, len(x), self.latent)))
+
     def log_weight(self, theta: Any, z: Array) -> Array:
         """Return log p(x, z) - log q(z|x) [B] in nats at z [B, latent].
 

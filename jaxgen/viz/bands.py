@@ -1,18 +1,18 @@
-"""A score against a swept option, with the spread over seeds."""
+"""Scores against an option or a size, with their spread over seeds or repeats."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from jaxgen.viz.scatter import PALETTE, canvas_of, literal
 
 
-def bands(values: Sequence[float], scores: np.ndarray, *, xlabel: str, ylabel: str) -> np.ndarray:
-    """Each seed's score as a dot, their mean as a line, mean +- deviation as a band.
+def bands(values: Sequence[float], scores: Mapping[str, np.ndarray], *, xlabel: str, ylabel: str) -> np.ndarray:
+    """Each seed's score as a dot, their mean as a line, mean +- deviation as a band; one line a name.
 
     Args:
       values: [V] of the option; the axis is logarithmic where they are positive and span more than tenfold.
-      scores: [V, S], of S seeds.
+      scores: name -> [V, S], of S seeds or repeats; a legend tells several names apart.
       xlabel: the option's name.
       ylabel: the score's name and unit.
 
@@ -24,19 +24,23 @@ def bands(values: Sequence[float], scores: np.ndarray, *, xlabel: str, ylabel: s
     """
     from matplotlib.figure import Figure
 
-    values, scores = np.asarray(values, float), np.asarray(scores, float)
-    if scores.ndim != 2 or values.shape != scores.shape[:1]:
-        raise ValueError(f"bands: expected values [V] and scores [V, S], got shapes {values.shape} and {scores.shape}")
+    values, shapes = np.asarray(values, float), {name: np.shape(rows) for name, rows in scores.items()}
+    if not shapes or any(len(shape) != 2 or values.shape != shape[:1] for shape in shapes.values()):
+        raise ValueError(f"bands: expected values [V] and scores [V, S], got shapes {values.shape} and {shapes}")
     order = np.argsort(values)
-    values, scores = values[order], scores[order]
-    mean, deviation = scores.mean(1), scores.std(1, ddof=1 if scores.shape[1] > 1 else 0)
+    values = values[order]
     figure = Figure(figsize=(7.2, 4.8), dpi=100, layout="constrained")
     axes = figure.add_subplot(xlabel=literal(xlabel), ylabel=literal(ylabel))
     if values[0] > 0 and values[-1] > 10 * values[0]:
         axes.set_xscale("log")
-    axes.fill_between(values, mean - deviation, mean + deviation, color=PALETTE[0], alpha=0.25, linewidth=0)
-    axes.plot(values, mean, color=PALETTE[0])
-    axes.plot(np.repeat(values, scores.shape[1]), scores.ravel(), "o", color=PALETTE[0], markersize=4)
+    for rank, (name, rows) in enumerate(scores.items()):
+        rows, colour = np.asarray(rows, float)[order], PALETTE[rank % len(PALETTE)]
+        mean, deviation = rows.mean(1), rows.std(1, ddof=1 if rows.shape[1] > 1 else 0)
+        axes.fill_between(values, mean - deviation, mean + deviation, color=colour, alpha=0.25, linewidth=0)
+        axes.plot(values, mean, color=colour, label=literal(name))
+        axes.plot(np.repeat(values, rows.shape[1]), rows.ravel(), "o", color=colour, markersize=4)
+    if len(scores) > 1:
+        axes.legend(frameon=False)
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     return canvas_of(figure)

@@ -1,0 +1,94 @@
+"""The experiments of latent variables, from the command line to the report, and their bad inputs."""
+
+import json
+
+import numpy as np
+import pytest
+
+from experiments import conditional_vae, hierarchical_vae, iwae, monte_carlo_likelihood, vae
+from experiments.common.view import view
+from jaxgen.data import load
+from jaxgen.run.cli import main
+
+SMALL = ["--steps=4", "--evaluations=1", "--chunk=4", "--hidden=8", "--samples=4", "--samples-chunk=2", "--latent=3"]
+
+
+def scores(module, out, *flags):
+    name = module.__name__.split(".")[-1]
+    main(name, module.Config, module.build, arguments=[*SMALL, f"--out={out}", *flags])
+    result = json.loads((out / "result.json").read_text())
+    values = [value["mean"] if isinstance(value, dict) else value for value in result["scores"].values()]
+    assert (out / "report.html").exists() and np.isfinite(values).all()
+    return result
+
+
+@pytest.mark.parametrize(
+    "module, flags",
+    [
+        (vae, ["--likelihood=logistic"]),
+        (vae, ["--likelihood=logistic", "--data=faces", "--network=conv", "--channels=3"]),
+        (iwae, ["--k=3"]),
+        (iwae, ["--k=2", "--gradient=doubly", "--likelihood=gaussian", "--seeds=2"]),
+        (iwae, ["--data=ring", "--latent=2"]),
+        (hierarchical_vae, ["--above=3", "2", "--above-hidden=6"]),
+        (hierarchical_vae, ["--inference=chain", "--k=2", "--network=conv", "--channels=3", "--precision=bfloat16"]),
+        (conditional_vae, ["--seeds=2"]),
+        (conditional_vae, ["--network=conv", "--channels=3", "--likelihood=logistic"]),
+        (monte_carlo_likelihood, ["--most=10", "--repeats=2", "--examples=5"]),
+    ],
+)
+def test_they_run_to_their_reports(module, flags, tmp_path):
+    scores(module, tmp_path / "run", *flags)
+
+
+@pytest.mark.parametrize(
+    "module, flags, says",
+    [
+        (iwae, ["--k=0"], "--k must be at least 1"),
+        (iwae, ["--samples=5", "--samples-chunk=2"], "chunk must divide"),
+        (iwae, ["--samples-chunk=0"], "at least 1"),
+        (iwae, ["--start-from=nowhere"], "a finished run"),
+        (hierarchical_vae, ["--k=0"], "--k must be at least 1"),
+        (hierarchical_vae, ["--above"], "--above must name"),
+        (hierarchical_vae, ["--above=0"], "--above must be at least 1"),
+        (conditional_vae, ["--data=photos"], "no labels"),
+        (vae, ["--likelihood=logistic", "--data=ring"], "needs images"),
+        (monte_carlo_likelihood, ["--repeats=1"], "--repeats must be at least 2"),
+        (monte_carlo_likelihood, ["--most=0"], "--most must be at least 1"),
+    ],
+)
+def test_bad_input_is_told_in_a_line(module, flags, says, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        scores(module, tmp_path / "run", *flags)
+    assert stop.value.code == 2
+    assert says in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_starts_from_another_ones_networks(tmp_path, capsys):
+    first = scores(vae, tmp_path / "first", "--steps=20")
+    scores(iwae, tmp_path / "second", f"--start-from={tmp_path / 'first'}", "--learning-rate=0", "--k=4")
+    second = json.loads((tmp_path / "second" / "result.json").read_text())
+    name = "negative log-likelihood"
+    np.testing.assert_allclose(second["scores"][name], first["scores"][name], rtol=1e-6)
+    with pytest.raises(SystemExit):
+        scores(iwae, tmp_path / "third", f"--start-from={tmp_path / 'first'}", "--hidden=9")
+    assert "has other networks" in capsys.readouterr().err
+
+
+def test_estimates_are_running_log_means():
+    weights = np.log(np.random.default_rng(0).uniform(0.1, 2.0, (3, 10, 2)))
+    found = monte_carlo_likelihood.estimates(weights, [1, 10])
+    np.testing.assert_allclose(found[0], weights[:, 0])
+    np.testing.assert_allclose(found[1], np.log(np.exp(weights).mean(1)))
+    assert monte_carlo_likelihood.sizes(5000) == [5, 50, 500, 5000]
+    assert monte_carlo_likelihood.sizes(1) == [1]
+
+
+def test_the_baseline_of_a_logistic_output_counts_intensities():
+    data = load("digits")
+    seen = view(data, "logistic", "dynamic")
+    train, test = (part["image"].reshape(len(part["image"]), -1) for part in (data.train, data.test))
+    p = np.stack([[(np.sum(column == v) + 1) / (len(train) + data.levels) for v in range(17)] for column in train.T])
+    expected = -np.mean([np.log(p[np.arange(64), row]).sum() for row in test])
+    np.testing.assert_allclose(seen.baseline(), expected, rtol=1e-6)
