@@ -19,6 +19,19 @@ def elbo(log_likelihood: jax.Array, kl: jax.Array, *, beta: jax.Array | float = 
     return log_likelihood - beta * kl
 
 
+def capacity_bound(
+    log_likelihood: jax.Array, kl: jax.Array, *, gamma: jax.Array | float, capacity: jax.Array | float
+) -> jax.Array:
+    """Return log p(x|z) - gamma |KL - C| [B], nats, which holds the KL at the capacity C (Burgess et al. 2018).
+
+    log_likelihood, kl: [B], nats. gamma: weight of the distance to the capacity. At capacity 0 it is `elbo` with gamma
+    as beta; a bound of log p(x) where gamma |KL - C| is at least the KL.
+    """
+    chex.assert_rank([log_likelihood, kl], 1)
+    chex.assert_equal_shape([log_likelihood, kl])
+    return log_likelihood - gamma * abs(kl - capacity)
+
+
 def importance_weighted(log_weights: jax.Array) -> jax.Array:
     """Return log (1/K) sum_k w_k [B] (Burda et al. 2016, equation 8), nats.
 
