@@ -1,6 +1,10 @@
 """Linear and deep autoencoders beside PCA: Hinton and Salakhutdinov 2006, "Reducing the Dimensionality of Data".
 
 python -m experiments.autoencoder
+    digits (8x8): squared error of a code of 30 numbers 0.15 deep, 0.22 linear (PCA: 0.22), of two numbers 2.63 deep,
+    3.39 linear (PCA: 3.39), half a minute on two cores
+python -m experiments.autoencoder --data tfds:mnist --kinds deep --codes 30 --hidden 1000 500 250 --steps 200000
+    MNIST, the paper's network and score: PCA has 13.87 there
 """
 
 from collections.abc import Iterator
