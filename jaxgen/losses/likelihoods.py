@@ -20,29 +20,33 @@ def softplus(x: jax.Array) -> jax.Array:
     return jnp.maximum(x, 0.0) + jnp.log(1.0 + jnp.exp(-jnp.abs(x)))
 
 
-def bernoulli(x: jax.Array, logits: jax.Array) -> jax.Array:
+def bernoulli(x: jax.Array, logits: jax.Array, *, where: jax.Array | None = None) -> jax.Array:
     """Return log p(x) [B] of independent Bernoulli variables, in nats.
 
     x: [B, ...] in [0, 1] (a value between is the expectation over its binarisation). logits: [B, ...],
-    log odds. Exact at any finite logit: x l - softplus(l).
+    log odds. Exact at any finite logit: x l - softplus(l). where: which numbers of x count, as of `gaussian`.
     """
     chex.assert_equal_shape([x, logits])
-    x, logits = flat(x), flat(logits)
-    return (x * logits - softplus(logits)).sum(-1)
+    x, logits = flat(_known(x, where)), flat(logits)
+    return _total(x * logits - softplus(logits), where)
 
 
-def gaussian(x: jax.Array, mean: jax.Array, log_scale: jax.Array | float) -> jax.Array:
+def gaussian(
+    x: jax.Array, mean: jax.Array, log_scale: jax.Array | float, *, where: jax.Array | None = None
+) -> jax.Array:
     """Return log p(x) [B] of independent Gaussian variables, in nats.
 
-    x, mean: [B, ...]. log_scale: logarithm of the standard deviation, [B, ...] or a scalar.
+    x, mean: [B, ...]. log_scale: logarithm of the standard deviation, [B, ...] or a scalar. where: true for the
+    numbers of x that count, [B, ...] (None: all): the log-density of this part of x, for whatever the rest is, NaN too.
     """
     chex.assert_equal_shape([x, mean])
+    x = _known(x, where)
     log_scale = jnp.clip(jnp.asarray(log_scale), -LOG_SCALE, LOG_SCALE)
     if log_scale.ndim:
         chex.assert_equal_shape([x, log_scale])
         log_scale = flat(log_scale)
     residual = (flat(x) - flat(mean)) * jnp.exp(-log_scale)
-    return (-0.5 * residual**2 - log_scale - 0.5 * math.log(2 * math.pi)).sum(-1)
+    return _total(-0.5 * residual**2 - log_scale - 0.5 * math.log(2 * math.pi), where)
 
 
 def discretised_logistic(x: jax.Array, mean: jax.Array, log_scale: jax.Array | float, *, levels: int) -> jax.Array:
@@ -71,3 +75,15 @@ def discretised_logistic(x: jax.Array, mean: jax.Array, log_scale: jax.Array | f
     above_bottom = jnp.where(x > half, -softplus((centred - half) * sharpness), 0.0)
     width = jnp.log(-jnp.expm1(-2 * half * sharpness))
     return (below_top + above_bottom + jnp.where((x > half) & (x < 1 - half), width, 0.0)).sum(-1)
+
+
+def _known(x: jax.Array, where: jax.Array | None) -> jax.Array:
+    """Return x with 0 for what does not count: even a NaN there then reaches neither value nor gradient."""
+    if where is None:
+        return x
+    chex.assert_equal_shape([x, where])
+    return jnp.where(where, x, 0.0)
+
+
+def _total(terms: jax.Array, where: jax.Array | None) -> jax.Array:
+    return (terms if where is None else jnp.where(flat(where), terms, 0.0)).sum(-1)
