@@ -4,7 +4,6 @@ python -m experiments.semi_supervised
 python -m experiments.semi_supervised --data tfds:mnist --labels 100 1000 --steps 20000 --hidden 500 --code 64
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -15,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from experiments.common.against import summarise_against
 from experiments.common.autoencoders import KEY, OUTPUTS, Scaled, check_range, check_widths
 from jaxgen.data import corrupt
 from jaxgen.data.lazy import size, take_rows
@@ -25,7 +25,6 @@ from jaxgen.losses.classification import error
 from jaxgen.metrics.batched import over
 from jaxgen.models.autoencoder import mlp_autoencoder
 from jaxgen.models.classifier import Classifier, Head
-from jaxgen.run import seeds
 from jaxgen.run.cli import main
 from jaxgen.run.data import open_data
 from jaxgen.run.experiment import Common, Experiment, Progress, Result
@@ -179,7 +178,7 @@ def build(config: Config) -> Experiment:
         watch="error",
         watch_mode="min",
         variant=lambda options: game(replace(config, **options)),
-        summarise=partial(summarise, config.labels),
+        summarise=partial(summarise_against, {title(count, ARMS[0]): title(count, ARMS[1]) for count in config.labels}),
     )
 
 
@@ -209,13 +208,6 @@ def standardised(encoder: nn.Module, params: Any, x: np.ndarray) -> Any:
     last = params["params"]["Dense_0"]
     last = {"kernel": last["kernel"] / scale.reshape(1, -1), "bias": (last["bias"] - mean) / scale}
     return {"params": {**params["params"], "Dense_0": last}}
-
-
-def summarise(labels: Sequence[int], results: Sequence[Result]) -> Result:
-    """Return the scores over seeds, with the mean of training from scratch as the baseline of pretraining."""
-    scores = [result.scores for result in results]
-    baselines = {title(n, ARMS[0]): float(np.mean([one[title(n, ARMS[1])] for one in scores])) for n in labels}
-    return seeds.summarise(results)._replace(baselines=baselines)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.semi_supervised import ARMS, Config, build, standardised, summarise, title
+from experiments.common.against import summarise_against
+from experiments.semi_supervised import ARMS, Config, build, standardised, title
 from jaxgen.models.autoencoder import CodeEncoder
 from jaxgen.nn.mlp import MLP
 from jaxgen.run.cli import main
@@ -79,6 +80,6 @@ def test_standardised_codes_have_mean_zero_and_variance_one_and_are_else_the_sam
 
 def test_the_baseline_of_pretraining_is_the_mean_from_scratch():
     results = [Result(dict(zip((title(20, a) for a in ARMS), e, strict=True)), "p") for e in ((1.0, 4.0), (3.0, 8.0))]
-    summed = summarise((20,), results)
+    summed = summarise_against({title(20, ARMS[0]): title(20, ARMS[1])}, results)
     assert summed.baselines == {title(20, "pretrained"): 6.0}
     assert summed.scores[title(20, "pretrained")]["mean"] == 2.0
