@@ -76,6 +76,9 @@ def build(config: Config) -> Experiment:
     """Return the experiment. Raises ValueError for options that do not fit the data."""
     seen = view(open_data(config), config.likelihood, config.binarise)
     vae, data = model(config, seen), seen.data
+    factor = None if data.factors is None else data.test["factor"]
+    if factor is not None:
+        factor_score(np.zeros((len(factor), 1)), factor, seed=0)  # refuses now what could not be scored at the end
 
     def game(config):
         adam = optax.adam(optax.cosine_decay_schedule(config.learning_rate, config.steps))
@@ -112,7 +115,7 @@ def build(config: Config) -> Experiment:
     def finish(state, progress: Progress) -> Result:
         progress("scoring")
         rows = {name: measure("test", own(name, state.params)) for name in NAMES}
-        found = {name: scores(rows[name], data.test.get("factor")) for name in NAMES}
+        found = {name: scores(rows[name], factor) for name in NAMES}
         nats = ("negative ELBO", "KL", "reconstruction")
         return Result(
             scores=found["beta"],
@@ -120,7 +123,7 @@ def build(config: Config) -> Experiment:
             units=dict.fromkeys(nats, "nats"),
             better={"negative ELBO": "lower", **{name: "higher" for name in found["beta"] if name not in nats}},
             protocol=protocol(config, seen),
-            pictures=last_pictures(vae, state.params, rows, seen),
+            pictures=last_pictures(vae, state.params, rows, config, seen),
         )
 
     return Experiment(
@@ -144,17 +147,23 @@ def scores(rows: dict[str, np.ndarray], factor: np.ndarray | None) -> dict[str, 
     }
     if factor is None:
         return found
-    gap = (
-        {"mutual information gap": mutual_information_gap(rows["codes"], factor)} if rows["codes"].shape[1] > 1 else {}
-    )
-    return {**gap, "factor score": factor_score(rows["codes"], factor, seed=0), **found}
+    known = {"factor score": factor_score(rows["codes"], factor, seed=0)}
+    if rows["codes"].shape[1] > 1:
+        known["mutual information gap"] = mutual_information_gap(rows["codes"], factor)
+    return known | found
 
 
-def last_pictures(vae: VAE, params: Any, rows: dict[str, dict[str, np.ndarray]], seen: View) -> dict[str, np.ndarray]:
+def setting(config: Config) -> str:
+    """Return what the first of the two models is called."""
+    return f"beta = {config.beta:g}" if config.capacity is None else f"capacity {config.capacity:g} nats"
+
+
+def last_pictures(
+    vae: VAE, params: Any, rows: dict[str, dict[str, np.ndarray]], config: Config, seen: View
+) -> dict[str, np.ndarray]:
     """Return the KL of each latent, and what an image becomes when one latent after the other is swept."""
     each = {name: rows[name]["each"].mean(0) for name in NAMES}
-    titles = {"beta": "regularised", "plain": "beta = 1"}
-    kl = {titles[name]: np.sort(each[name])[::-1] for name in NAMES}
+    kl = {setting(config): np.sort(each["beta"])[::-1], "the baseline, beta = 1": np.sort(each["plain"])[::-1]}
     canvases = {"kl_of_latents": bars(kl, xlabel="latents, the largest first", ylabel="KL, nats")}
     if len(seen.shape) != 3:
         return canvases
@@ -168,11 +177,10 @@ def last_pictures(vae: VAE, params: Any, rows: dict[str, dict[str, np.ndarray]],
 
 def protocol(config: Config, seen: View) -> str:
     """Say how the final scores were made."""
-    how = f"Beta = {config.beta:g}" if config.capacity is None else f"Capacity {config.capacity:g} nats"
     told = (
-        f"{seen.protocol()} {how}; baselines: beta = 1, the same network trained beside it on the same batches. Mean "
-        f"over the test set, one draw of z an example, from the checkpoint with the best validation objective of the "
-        f"former."
+        f"{seen.protocol()} Scores: {setting(config)}; baselines: beta = 1, the same network trained beside it on the "
+        f"same batches. Mean over the test set, one draw of z an example, from the checkpoint with the best validation "
+        f"objective of the former."
     )
     if seen.data.factors is None:
         return told

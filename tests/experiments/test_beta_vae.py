@@ -7,6 +7,7 @@ import pytest
 from experiments.beta_vae import Config, bounds, build
 from experiments.common.latent import model
 from experiments.common.view import view
+from jaxgen.data import Dataset
 from jaxgen.losses.divergences import gaussian_kl
 from jaxgen.run.cli import main
 from jaxgen.run.data import open_data
@@ -40,6 +41,14 @@ def test_known_factors_are_scored(tmp_path):
     result = run(tmp_path / "run", "--data=shapes", "--likelihood=bernoulli", "--steps=1")
     assert set(result["scores"]) == NATS | {"mutual information gap", "factor score"}
     assert "shape, scale, rotation, x, y, colour" in result["protocol"]
+
+
+def test_factors_that_cannot_be_scored_are_refused_before_training(monkeypatch):
+    rows = {"image": np.zeros((6, 4, 4, 1), np.uint8), "factor": np.array([[0], [0], [0], [0], [0], [1]], np.int32)}
+    data = Dataset("toy", rows, rows, rows, source="zeros", levels=256, factors=("kind",))
+    monkeypatch.setattr("experiments.beta_vae.open_data", lambda config: data)
+    with pytest.raises(ValueError, match="expected 2 examples of each value of factor 0, got 1 of one"):
+        build(Config(hidden=(8,)))
 
 
 def test_the_kl_of_the_latents_sums_to_the_kl():
