@@ -22,6 +22,7 @@ from jaxgen.run.train import train_function
 
 RECIPE = 1  # of training: counts up when anything below changes what a network learns
 CHANNELS, WIDTH = (16, 32, 64), 128
+NAMES = ("stage1", "stage2", "stage3", "dense")  # of the features, from shallow to deep
 BATCH, EPOCHS, LEAST_STEPS, RATE = 128, 5, 1000, 2e-3
 SHIFT = 1  # pixels up, down, left and right that an image is moved in training
 
