@@ -1,9 +1,10 @@
 """Vector-quantised autoencoder: van den Oord et al. 2017, "Neural Discrete Representation Learning".
 
 python -m experiments.vq_vae
-    TODO
-python -m experiments.vq_vae --data tfds:mnist --steps 20000 --codes 128
-    TODO
+    digits (8x8), 16 bits each: -log p at most 26.1 nats (independent pixels: 27.2); squared error 4.8 (K-means of
+    patches, as many bits: 6.0); 80 seconds of processor time
+python -m experiments.vq_vae --data tfds:mnist --codes 32 --steps 20000
+    dynamically binarised MNIST, a grid of 7 x 7 codes
 """
 
 import math
