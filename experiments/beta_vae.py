@@ -4,9 +4,10 @@ With --capacity, the KL is held at a capacity that grows (Burgess et al. 2018, "
 beta-VAE"). A VAE with beta = 1 trains beside it, as the baseline of every score.
 
 python -m experiments.beta_vae
-    digits (8x8), for which no factors are known
-python -m experiments.beta_vae --data shapes --likelihood bernoulli --hidden 400 400 --activation relu --steps 6000 \
-        --batch-size 64
+    digits (8x8), for which no factors are known: KL 2.0 nats (beta = 1: 5.6), negative ELBO 23.9 nats (22.7), a minute
+    on two cores
+python -m experiments.beta_vae --data shapes --likelihood bernoulli --beta 4 --hidden 400 400 --activation relu \
+        --steps 6000 --batch-size 64
     sprites: factor score 0.64 (beta = 1: 0.59), mutual information gap 0.08 (0.09), KL 10.1 nats (17.0)
 """
 
@@ -48,7 +49,7 @@ class Config(LatentConfig):
 
     latent: int = 10
     """dimensions of z"""
-    beta: float = 4.0
+    beta: float = 2.0
     """weight of the KL"""
     capacity: float | None = None
     """nats that the KL is held at, instead of weighing it with beta"""
