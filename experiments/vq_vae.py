@@ -3,8 +3,9 @@
 python -m experiments.vq_vae
     digits (8x8), 16 bits each: -log p at most 26.1 nats (independent pixels: 27.2); squared error 4.8 (K-means of
     patches, as many bits: 6.0), 70 seconds on two cores
-python -m experiments.vq_vae --data tfds:mnist --codes 32 --steps 20000
-    dynamically binarised MNIST, a grid of 7 x 7 codes
+python -m experiments.vq_vae --data tfds:mnist --codes 32 --steps 3000
+    dynamically binarised MNIST, 245 bits each: -log p at most 173.0 nats (independent pixels: 205.8), of which 38.2 for
+    the pixels; squared error 11.5 (K-means of patches: 20.6), 4 minutes on two cores
 """
 
 import math
