@@ -1,8 +1,9 @@
 """Deep feature consistent VAE beside a plain one: Hou et al. 2017, "Deep Feature Consistent Variational Autoencoder".
 
 python -m experiments.dfc_vae
-    digits (8x8): 97.8 % of the reconstructions classified rightly (plain VAE of as many nats: 96.7 %), squared
-    error of pixels 0.84 (plain: 0.62)
+    digits (8x8), over seeds 0 to 2: 92.4 % of reconstructions classified rightly (plain: 93.1 %), squared error of
+    pixels 1.61 (plain: 1.33), feature distance 0.164 (plain: 0.162), at 5.4 nats of KL (plain: 5.6), 40 seconds on
+    two cores: at as many nats nothing is gained on images this small
 python -m experiments.dfc_vae --data photos --features vgg19.npz
 """
 
@@ -62,9 +63,9 @@ class Config(Common):
     """layers that are compared (default: relu1_1 relu2_1 relu3_1 of VGG; stage1 stage2 stage3 of the classifier)"""
     over: Literal["sum", "mean"] = "mean"
     """how squared differences within a layer are added up"""
-    feature_weight: float = 100.0
+    feature_weight: float = 30.0
     """weight of the feature distance beside the KL"""
-    pixel_weight: float = 30.0
+    pixel_weight: float = 10.5
     """weight of half the squared error of pixels beside the KL, for the plain VAE"""
     learning_rate: float = 1e-3
     """Adam's step size at the start; it decays to zero as a cosine"""
