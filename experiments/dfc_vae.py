@@ -4,6 +4,9 @@ python -m experiments.dfc_vae
     digits (8x8), mean of seeds 0 to 2: 92.4 % of reconstructions classified rightly (plain: 94.0 %), squared error
     of pixels 1.64 (plain: 1.30), feature distance 0.164 (plain: 0.160), at 5.3 nats of KL (plain: 5.6), 40 seconds on
     two cores: at about as many nats nothing is gained on images this small
+python -m experiments.dfc_vae --data tfds:mnist --feature-weight 2000 --steps 600 --evaluations 2
+    96.8 % classified rightly (plain: 95.0 %), squared error 12.1 (12.4), feature distance 0.024 (0.032), at 28.2 nats
+    of KL (28.8), one seed, 2 minutes on two cores; with the digits' weight of 30 the feature VAE's KL is 0 here
 python -m experiments.dfc_vae --data photos --features vgg19.npz
 """
 
