@@ -25,7 +25,7 @@ from jaxgen.metrics.batched import over
 from jaxgen.metrics.imputation import hidden_error, mean_fill, nearest_fill
 from jaxgen.metrics.likelihood import check_samples
 from jaxgen.models import missing
-from jaxgen.models.vae import VAE, Decoder, Encoder, GaussianDecoder
+from jaxgen.models.vae import VAE, Decoder, Encoder, LocationScale
 from jaxgen.nn.conv import ConvTower, DeconvTower
 from jaxgen.nn.mlp import MLP
 from jaxgen.run.cli import main
@@ -41,7 +41,7 @@ SEEDS = {"train": 0, "validation": 1, "test": 2}  # of masks drawn once
 HALVES = {"half": masks.half, "left": masks.left, "right": masks.right, "top": masks.top, "bottom": masks.bottom}
 SCORED = 2000  # test images that are imputed, at most
 SHOWN = 10  # images in a picture
-RESAMPLED = 3  # imputations of each
+RESAMPLED, RESAMPLED_FROM = 3, 1000  # draws shown of each image, and importance samples they are chosen from, at most
 HIDDEN = (60, 90, 150)  # colour of hidden pixels
 HELD = 20_000_000  # numbers of x that imputing holds at once
 
@@ -118,6 +118,12 @@ def mask_of(config: Config, kind: Kind, shape: tuple[int, ...]) -> masks.Mask:
     return mask
 
 
+def hidden_once(mask: masks.Mask, x: np.ndarray, part: str) -> np.ndarray:
+    """Return which pixels of images x [N, H, W, C], the first of a part, are observed for ever, [N, H, W, 1]."""
+    draw = partial(masks.fixed, shape=x.shape, mask=mask, seed=SEEDS[part])
+    return np.asarray(jax.jit(draw)(jnp.arange(len(x))))
+
+
 def model(config: Config, data: Scaled) -> VAE:
     """Return the networks of a VAE of incomplete images."""
     activation, shape = ACTIVATIONS[config.activation], data.shape
@@ -130,7 +136,7 @@ def model(config: Config, data: Scaled) -> VAE:
     encoder, numbers = Encoder(there, config.latent, **config.types), Decoder(back, shape, **config.types)
     if config.likelihood == "bernoulli":
         return VAE(encoder, numbers, missing.BERNOULLI, config.latent)
-    return VAE(encoder, GaussianDecoder(numbers, config.scale), missing.GAUSSIAN, config.latent)
+    return VAE(encoder, LocationScale(numbers, config.scale), missing.GAUSSIAN, config.latent)
 
 
 def build(config: Config) -> Experiment:
@@ -170,28 +176,29 @@ def build(config: Config) -> Experiment:
         pair = missing.see(batch["x"], batch["observed"])
         return missing.impute(vae, params, pair, key, samples=config.samples, chunk=config.samples_chunk)
 
-    @partial(jax.jit, static_argnames="samples")
-    def drawn(params, key, x, observed, samples):
+    @jax.jit
+    def drawn(params, key, x, observed):
+        samples = min(config.samples, RESAMPLED_FROM)
         return missing.resample(vae, params, missing.see(x, observed), key, samples=samples, draws=RESAMPLED)
 
     def pictures(state):
         x = data.some("validation", SHOWN)
-        observed = masks.fixed(jnp.arange(len(x)), x.shape, in_training, seed=SEEDS["validation"])
-        return {"imputed": picture(x, observed, {}, drawn(state.params, jax.random.key(0), x, observed, 50))}
+        observed = hidden_once(in_training, x, "validation")
+        return {"imputed": picture(x, observed, {}, drawn(state.params, jax.random.key(0), x, observed))}
 
     def finish(state, progress: Progress) -> Result:
         x, train = data.some("test", SCORED), data.some("train", data.held())
         batch = max(1, min(500, HELD // (config.samples_chunk * math.prod(data.shape))))
         errors, canvases = {}, {}
         for kind, mask in in_test.items():
-            observed = np.asarray(masks.fixed(jnp.arange(len(x)), x.shape, mask, seed=SEEDS["test"]))
+            observed = hidden_once(mask, x, "test")
             part = {"x": x, "observed": observed}
             filled = over(partial(imputed, state.params), jax.random.key(3), part, batch_size=batch, progress=progress)
             progress(f"baselines of {kind} masks")
             every = {"": filled, ", mean": mean_fill(train, x, observed)}
             every[", nearest neighbour"] = nearest_fill(train, x, observed)
             errors[kind] = {name: 1000 * hidden_error(x, one, observed) for name, one in every.items()}
-            some = drawn(state.params, jax.random.key(4), x[:SHOWN], observed[:SHOWN], min(config.samples, 1000))
+            some = drawn(state.params, jax.random.key(4), x[:SHOWN], observed[:SHOWN])
             rows = {"mean": filled[:SHOWN], "nearest": every[", nearest neighbour"][:SHOWN]}
             canvases[f"imputed_{kind}"] = picture(x[:SHOWN], observed[:SHOWN], rows, some)
         return result(config, data, errors)._replace(pictures=canvases)

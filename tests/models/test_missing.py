@@ -8,7 +8,7 @@ from scipy.stats import multivariate_normal
 from jaxgen.games.iwae import doubly, plain
 from jaxgen.metrics.likelihood import importance_sampled
 from jaxgen.models import missing, vae
-from jaxgen.models.vae import VAE, Decoder, Encoder, GaussianDecoder
+from jaxgen.models.vae import VAE, Decoder, Encoder, LocationScale
 from jaxgen.nn.conv import ConvTower
 from jaxgen.nn.mlp import MLP
 
@@ -19,7 +19,7 @@ SHAPE = (2, 2, 1)
 def made(kind="bernoulli", latent=2, trunk=None):
     """A VAE of incomplete 2 x 2 images with random weights, the same of complete ones, parameters, x and a mask."""
     numbers = Decoder(MLP((3,), jnp.tanh), SHAPE)
-    network = numbers if kind == "bernoulli" else GaussianDecoder(numbers, 0.4)
+    network = numbers if kind == "bernoulli" else LocationScale(numbers, 0.4)
     outputs = {"bernoulli": (missing.BERNOULLI, vae.BERNOULLI), "gaussian": (missing.GAUSSIAN, vae.GAUSSIAN)}[kind]
     encoder = Encoder(trunk or MLP((3,), jnp.tanh), latent)
     models = [VAE(encoder, network, output, latent) for output in outputs]
@@ -124,7 +124,7 @@ def linear():
     """A linear-Gaussian model of 2 x 2 images, whose conditional mean is known, and a crude encoder."""
     kernel = jax.random.normal(KEY, (2, 4))
     offset, scale = jnp.array([0.5, -0.3, 0.1, 0.2]), 0.6
-    decoder = GaussianDecoder(Decoder(MLP(()), SHAPE), scale)
+    decoder = LocationScale(Decoder(MLP(()), SHAPE), scale)
     model = VAE(Encoder(MLP(()), 2), decoder, missing.GAUSSIAN, 2)
     x = 1.5 * jax.random.normal(jax.random.key(1), (3, *SHAPE))
     observed = jnp.array([[1, 0, 1, 1], [0, 1, 0, 0], [1, 0, 0, 1]], bool).reshape(3, *SHAPE)
