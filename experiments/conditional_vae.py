@@ -1,7 +1,8 @@
 """Conditional VAE, p(x|class): Sohn, Lee and Yan 2015, "Learning structured output representation".
 
 python -m experiments.conditional_vae
-python -m experiments.conditional_vae --data tfds:mnist --steps 60000
+    digits (8x8): test -log p(x|class) 20.0 nats (independent pixels of each class: 22.5), error of Bayes' rule 7.8 %
+    (naive Bayes: 20.7 %), a minute on two busy cores
 """
 
 from dataclasses import dataclass, replace

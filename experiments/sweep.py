@@ -17,8 +17,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
 from jaxgen.run.cli import main, parse
 from jaxgen.run.experiment import Common, Experiment, Result
 from jaxgen.run.seeds import spread, together

@@ -14,7 +14,7 @@ from experiments.common.view import Binarise, Likelihood, View
 from jaxgen.data import Dataset
 from jaxgen.metrics.batched import over
 from jaxgen.metrics.likelihood import check_samples, importance_sampled
-from jaxgen.models.vae import BERNOULLI, GAUSSIAN, VAE, Decoder, Encoder, GaussianDecoder
+from jaxgen.models.vae import BERNOULLI, GAUSSIAN, VAE, Decoder, Encoder, LocationScale, logistic
 from jaxgen.nn.conv import ConvTower, DeconvTower
 from jaxgen.nn.mlp import MLP
 from jaxgen.run.experiment import Common, Progress, Result
@@ -94,7 +94,8 @@ def decoder(config: LatentConfig, view: View) -> tuple[nn.Module, Any]:
     numbers = Decoder(back, shape, **config.types)
     if view.likelihood == "bernoulli":
         return numbers, BERNOULLI
-    return GaussianDecoder(numbers, config.scale), GAUSSIAN
+    output = logistic(view.data.levels) if view.likelihood == "logistic" else GAUSSIAN
+    return LocationScale(numbers, config.scale), output
 
 
 def model(config: LatentConfig, view: View) -> VAE:

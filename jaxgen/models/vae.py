@@ -72,9 +72,6 @@ class LocationScale(nn.Module):
         return self.mean(z), math.log(self.scale)
 
 
-GaussianDecoder = LocationScale
-
-
 class Output(NamedTuple):
     """A kind of p(x|z), of what a decoder returns: its log-density [B] in nats, and its mean [B, ...]."""
 

@@ -8,6 +8,8 @@ import pytest
 from experiments.autoencoder import Config, build
 from jaxgen.run.cli import main
 
+pytestmark = pytest.mark.slow  # compilation of whole experiments
+
 SMALL = ["--steps=4", "--evaluations=1", "--chunk=4", "--hidden=6", "--codes", "1", "2"]
 
 

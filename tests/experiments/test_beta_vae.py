@@ -12,6 +12,8 @@ from jaxgen.losses.divergences import gaussian_kl
 from jaxgen.run.cli import main
 from jaxgen.run.data import open_data
 
+pytestmark = pytest.mark.slow  # compilation of whole experiments
+
 SMALL = ["--steps=2", "--evaluations=1", "--chunk=2", "--hidden=8", "--channels=4", "--latent=3"]
 NATS = {"negative ELBO", "KL", "reconstruction"}
 

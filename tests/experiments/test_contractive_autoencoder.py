@@ -11,6 +11,8 @@ from experiments.contractive_autoencoder import Config, build, model, penalty
 from jaxgen.losses import contraction
 from jaxgen.run.cli import main
 
+pytestmark = pytest.mark.slow  # compilation of whole experiments
+
 SMALL = ["--steps=4", "--evaluations=1", "--chunk=4", "--hidden=6", "--code=5"]
 KEY = jax.random.key(0)
 

@@ -10,6 +10,8 @@ from experiments.common.autoencoders import open_scaled
 from experiments.denoising_autoencoder import Config, build, classical, corruption
 from jaxgen.run.cli import main
 
+pytestmark = pytest.mark.slow  # compilation of whole experiments
+
 SMALL = ["--steps=4", "--evaluations=1", "--chunk=4", "--hidden=6", "--channels=3", "--code=5"]
 PROBES = {"linear probe, plain", "linear probe, denoising"}
 

@@ -12,6 +12,8 @@ from jaxgen.run import features
 from jaxgen.run.cli import main
 from tests.models.test_vgg import WIDTH, saved, weights
 
+pytestmark = pytest.mark.slow  # compilation of whole experiments
+
 SMALL = ["--steps=2", "--evaluations=1", "--chunk=2", "--channels=4", "--latent=3"]
 
 

@@ -11,6 +11,8 @@ import pytest
 from experiments.missing_data import Config, build
 from jaxgen.run.cli import main
 
+pytestmark = pytest.mark.slow  # compilation of whole experiments
+
 SMALL = ["--steps=4", "--evaluations=1", "--chunk=4", "--hidden=8", "--samples=4", "--samples-chunk=2", "--latent=2"]
 
 

@@ -10,6 +10,8 @@ from jaxgen.run.cli import main
 from jaxgen.run.data import open_data
 from jaxgen.step import init, make_step
 
+pytestmark = pytest.mark.slow  # compilation of whole experiments
+
 KEY = jax.random.key(0)
 
 SMALL = ["--steps=2", "--evaluations=1", "--chunk=2", "--channels", "4", "4", "--blocks=0", "--codes=8"]

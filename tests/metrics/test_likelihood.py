@@ -11,7 +11,7 @@ from jaxgen.losses.divergences import gaussian_kl
 from jaxgen.metrics.baselines import factorised_bernoulli, factorised_gaussian
 from jaxgen.metrics.batched import over
 from jaxgen.metrics.likelihood import importance_sampled
-from jaxgen.models.vae import GAUSSIAN, VAE, Decoder, Encoder, GaussianDecoder
+from jaxgen.models.vae import GAUSSIAN, VAE, Decoder, Encoder, LocationScale
 from jaxgen.nn.mlp import MLP
 
 DIMENSIONS, LATENT, SCALE = 3, 2, 0.8
@@ -21,7 +21,7 @@ KEY = jax.random.key(0)
 @pytest.fixture(scope="module")
 def model():
     """The project's own VAE with no hidden layer, its parameters, data, and the exact log p of the data."""
-    vae = VAE(Encoder(MLP(()), LATENT), GaussianDecoder(Decoder(MLP(()), (DIMENSIONS,)), SCALE), GAUSSIAN, LATENT)
+    vae = VAE(Encoder(MLP(()), LATENT), LocationScale(Decoder(MLP(()), (DIMENSIONS,)), SCALE), GAUSSIAN, LATENT)
     params = vae.init(KEY, jnp.zeros((1, DIMENSIONS)))
     kernel = jax.random.normal(KEY, (LATENT, DIMENSIONS))
     offset = jnp.array([0.5, -0.3, 0.1])
