@@ -3,8 +3,8 @@
 python -m experiments.iwae
     digits (8x8), k = 5
 python -m experiments.iwae --data tfds:mnist --k 50 --gradient doubly --start-from RUN
-    MNIST, from a finished run's networks: test -log p 84.7 nats with k = 50, 85.0 with k = 5; the whole chain of commands
-    and its hours are in RESULTS.md
+    MNIST, from a finished run's networks: test -log p 84.7 nats with k = 50, 85.0 with k = 5; the whole chain of
+    commands and its hours are in RESULTS.md
 """
 
 from dataclasses import dataclass, replace
