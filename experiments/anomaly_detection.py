@@ -1,8 +1,11 @@
 """Anomalies by likelihood: An and Cho 2015, "Variational Autoencoder based Anomaly Detection".
 
 python -m experiments.anomaly_detection
-    digits (8x8): AUROC 96.7 % by -log p(x), mean over the ten classes (nearest neighbour: 98.5, PCA: 87.6)
-python -m experiments.anomaly_detection --left-out 1 9 --seeds 3
+    digits (8x8): AUROC 96.7 % by -log p(x), mean over the ten classes (nearest neighbour: 98.5, PCA: 87.6),
+    46 seconds on two cores
+python -m experiments.anomaly_detection --data tfds:mnist --latent 16 --steps 5000 --samples 40
+    MNIST: AUROC 80.5 % (nearest neighbour: 85.2, PCA: 70.5), 5 minutes on two busy cores. A one, which is simpler
+    than all else, is no anomaly to any of them (below 50 %)
 
 A VAE a class, which learns from all other classes; at the end it is to tell test images of the class it has never
 seen from the others. All are trained at once, in one compiled step.

@@ -1,6 +1,10 @@
 """Missing data: MIWAE, Mattei and Frellsen 2019, "Deep Generative Modelling and Imputation of Incomplete Data Sets".
 
 python -m experiments.missing_data
+    digits (8x8): squared error of a hidden pixel 0.031 for random masks (nearest neighbour: 0.036), 0.045 for half
+    images (0.052), 36 seconds on two cores
+python -m experiments.missing_data --data tfds:mnist --steps 6000 --samples 200
+    MNIST: 0.019 for random masks (nearest neighbour: 0.030), 0.046 for half images (0.062), 2 minutes on two cores
 
 A VAE learns from images of which a part is hidden, for ever, and fills in the hidden part of test images.
 """
