@@ -5,7 +5,7 @@ python -m experiments.anomaly_detection
     46 seconds on two cores
 python -m experiments.anomaly_detection --data tfds:mnist --latent 16 --steps 5000 --samples 40
     MNIST: AUROC 80.5 % (nearest neighbour: 85.2, PCA: 70.5), 5 minutes on two busy cores. A one, which is simpler
-    than all else, is no anomaly to any of them (below 50 %)
+    than all else, is no anomaly to the VAE or the nearest neighbour (40 and 43 %)
 
 A VAE a class, which learns from all other classes; at the end it is to tell test images of the class it has never
 seen from the others. All are trained at once, in one compiled step.
