@@ -26,3 +26,8 @@ def dealt(x: jax.Array) -> jax.Array:
         return x
     mine = jnp.arange(len(x)) % jax.lax.psum(1, AXIS) == jax.lax.axis_index(AXIS)
     return jax.lax.psum(jnp.where(mine.reshape(-1, *[1] * (x.ndim - 1)), x, 0), AXIS)
+
+
+def gathered(x: jax.Array) -> jax.Array:
+    """Return all devices' examples [devices * B, ...] under pmap; elsewhere x [B, ...], which is all of them."""
+    return jax.lax.all_gather(x, AXIS, tiled=True) if bound() else x

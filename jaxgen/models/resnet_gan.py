@@ -1,0 +1,89 @@
+"""Residual generator and discriminator (Gulrajani et al. 2017, appendix F; Miyato et al. 2018, table 4)."""
+
+from collections.abc import Callable
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxgen.models.dcgan import halvings
+from jaxgen.models.gan import Judged, joined
+from jaxgen.nn.conv import Conv
+from jaxgen.nn.heads import Logits
+from jaxgen.nn.norm import BatchNorm
+
+Array = jax.Array
+
+
+def doubled(x: Array) -> Array:
+    """Return [B, 2 H, 2 W, C], each pixel four times."""
+    return x.repeat(2, axis=1).repeat(2, axis=2)
+
+
+def halved(x: Array) -> Array:
+    """Return [B, H / 2, W / 2, C], the means of four pixels."""
+    height, width = x.shape[1] // 2, x.shape[2] // 2
+    return x.reshape(len(x), height, 2, width, 2, x.shape[-1]).mean((2, 4))
+
+
+class ResNetGenerator(nn.Module):
+    """(z [B, D], given [B, K] or None) -> images [B, *shape] in (-1, 1), each block of `width` channels doubling."""
+
+    shape: tuple[int, int, int]
+    width: int = 64
+    batch_norm: bool = True
+    kernel_init: nn.initializers.Initializer = nn.initializers.glorot_uniform()
+    dtype: jnp.dtype | None = None
+    param_dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(self, z: Array, given: Array | None = None, *, train: bool) -> Array:
+        """See the class."""
+        types = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        height, wide, channels = self.shape
+        times = halvings((height, wide))
+
+        def before(x):
+            return nn.relu(BatchNorm(**types)(x, train=train) if self.batch_norm else x)
+
+        def conv(x, features, kernel=3):
+            return Conv(features, kernel, kernel_init=self.kernel_init, **types)(x)
+
+        size = (height >> times, wide >> times, self.width)
+        x = nn.Dense(size[0] * size[1] * size[2], kernel_init=self.kernel_init, **types)(joined(z, given))
+        x = x.reshape(len(x), *size)
+        for _ in range(times):
+            y = conv(doubled(before(x)), self.width)
+            x = doubled(conv(x, self.width, 1)) + conv(before(y), self.width)
+        x = conv(before(x), channels)
+        return jnp.tanh(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
+
+
+class ResNetDiscriminator(nn.Module):
+    """(images [B, H, W, C], given [B, K] or None) -> `Judged`: halving blocks, then two of one size, then a sum."""
+
+    width: int = 64
+    spectral: bool = True
+    activation: Callable[[Array], Array] = nn.relu
+    head: nn.Module = Logits()
+    kernel_init: nn.initializers.Initializer = nn.initializers.glorot_uniform()
+    dtype: jnp.dtype | None = None
+    param_dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Array, given: Array | None = None, *, train: bool) -> Judged:
+        """See the class."""
+
+        def conv(x, kernel=3):
+            layer = Conv(
+                self.width, kernel, kernel_init=self.kernel_init, dtype=self.dtype, param_dtype=self.param_dtype
+            )
+            return nn.SpectralNorm(layer)(x, update_stats=train) if self.spectral else layer(x)
+
+        x = x if self.head.projects else joined(x, given)
+        for number in range(halvings(x.shape[1:3])):
+            y = conv(self.activation(conv(self.activation(x) if number else x)))
+            x = conv(halved(x), 1) + halved(y)
+        for _ in range(2):
+            x = x + conv(self.activation(conv(self.activation(x))))
+        return Judged(*self.head(self.activation(x).sum((1, 2)), given, train=train))
