@@ -12,7 +12,7 @@ from jaxgen.data.lazy import size, take_rows
 from jaxgen.data.toys import TOYS, Toy
 from jaxgen.game import TrainState
 from jaxgen.metrics.batched import over
-from jaxgen.metrics.features import PIXELS, Features, find_features
+from jaxgen.metrics.features import PIXELS, Features
 from jaxgen.metrics.frechet import Moments, check_number, fid
 from jaxgen.metrics.inception_score import inception_score_of_logits
 from jaxgen.metrics.kernel_distance import kernel_distance
@@ -21,6 +21,7 @@ from jaxgen.metrics.neighbours import neighbours
 from jaxgen.models.gan import GAN
 from jaxgen.run.experiment import Progress, Result
 from jaxgen.run.features import FeatureNetwork, feature_network
+from jaxgen.run.named import named
 
 Array = jax.Array
 KEY = jax.random.key(0)
@@ -123,9 +124,9 @@ class MixtureScores:
             baselines=table(real),
             units={"modes": f"of {found.modes}", "high quality": "%", "reverse KL": "nats"},
             better={"modes": "higher", "high quality": "higher", "reverse KL": "lower"},
-            protocol=f"{found.samples} samples. High quality: within 3 deviations of the nearest centre; a mode with one "
-            f"such sample is covered; reverse KL of those samples' modes to equal ones. The baseline is of {real.samples} "
-            "test examples. The checkpoint is the one with the least reverse KL - log(high quality) of "
+            protocol=f"{found.samples} samples. High quality: within 3 deviations of the nearest centre; a mode with "
+            "one such sample is covered; reverse KL of those samples' modes to equal ones. The baseline is of "
+            f"{real.samples} test examples. The checkpoint is the one with the least reverse KL - log(high quality) of "
             f"{WATCHED} samples.",
         )
 
@@ -145,7 +146,7 @@ class ImageScores:
             told = f"of a classifier of {100 * self.network.accuracy:.1f} % test accuracy, trained on this training set"
             self.features, self.told = Features("classifier", dense), told
         else:
-            self.features = PIXELS if kind == "pixels" else find_features(kind)
+            self.features = Features(kind, named("--features", kind, {"pixels": PIXELS.apply}))
             self.told = "that are the pixels" if kind == "pixels" else f"of {kind}"
         self.of_validation = self._real("validation")
         check_number(self.of_validation.number, len(self.of_validation.mean), what="validation")
@@ -174,8 +175,8 @@ class ImageScores:
         for name in ("model", "train"):
             progress(f"distances of {name}")
             tables[name] = distances(found[name], found["test"])
-        units = {name: "%" for name in ("precision", "recall", "coverage")}
-        better = {name: "higher" for name in ("precision", "recall", "density", "coverage", "Inception score")}
+        units = dict.fromkeys(("precision", "recall", "coverage"), "%")
+        better = dict.fromkeys(("precision", "recall", "density", "coverage", "Inception score"), "higher")
         if self.network is not None:
             for name in ("model", "train"):
                 logits = Features("logits", jax.jit(self.network.logits)).of(sets[name])
@@ -185,8 +186,9 @@ class ImageScores:
             baselines=tables["train"],
             units=units,
             better={name: better.get(name, "lower") for name in tables["model"]},
-            protocol=f"{len(sets['model'])} samples against {len(sets['test'])} test images, in {found['test'].shape[1]} "
-            f"features {self.told}; KID over 10 blocks; precision, recall, density and coverage with k = 5 "
+            protocol=f"{len(sets['model'])} samples against {len(sets['test'])} test images, in "
+            f"{found['test'].shape[1]} features {self.told}; KID over 10 blocks; precision, "
+            "recall, density and coverage with k = 5 "
             f"of at most {NEAR} images each. The baseline, the floor, is {len(sets['train'])} training images in the "
             f"place of samples. The checkpoint is the one of the least FID of {WATCHED} samples to the validation set.",
         )
@@ -247,8 +249,8 @@ class PlaneScores:
             units={"precision": "%", "recall": "%", "coverage": "%"},
             better=dict.fromkeys(scores, "higher"),
             protocol=f"{found.samples} samples against {found.reference} test examples, k = 5 nearest neighbours. The "
-            "baseline is training examples in the place of samples. The checkpoint is the one of the largest precision + "
-            "coverage against the validation set.",
+            "baseline is training examples in the place of samples. The checkpoint is the one of the largest precision "
+            "+ coverage against the validation set.",
         )
 
 

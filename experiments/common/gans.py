@@ -10,9 +10,10 @@ import numpy as np
 import optax
 
 from experiments.common.autoencoders import check_range
-from jaxgen.games.gan import D, G, Term, Weighted, gan_game
-from jaxgen.games.replay import Replay
 from jaxgen.game import Game
+from jaxgen.games.gan import D, G, Term, Weighted, gan_game
+from jaxgen.games.optimisers import clipped
+from jaxgen.games.replay import Replay
 from jaxgen.losses.adversarial import LOSSES, SMOOTH, Adversarial
 from jaxgen.losses.matching import feature_matching
 from jaxgen.losses.penalties import PENALTIES
@@ -21,7 +22,6 @@ from jaxgen.models.gan import GAN, Prior, normal, pack
 from jaxgen.models.gan_mlp import MLPDiscriminator, MLPGenerator
 from jaxgen.models.resnet_gan import ResNetDiscriminator, ResNetGenerator
 from jaxgen.nn.heads import Logits
-from jaxgen.games.optimisers import clipped
 from jaxgen.run.experiment import Common
 from jaxgen.run.named import named
 

@@ -1,6 +1,5 @@
 """Features of images, in which sets of them are compared."""
 
-import importlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -30,28 +29,6 @@ class Features(NamedTuple):
 
 
 PIXELS = Features("pixels", lambda image: image.reshape(len(image), -1))
-
-
-def find_features(path: str) -> Features:
-    """Return the features of a function named "module:function", of images as `Features.apply` gets them.
-
-    So a network with weights of its own, Inception's from a local file say, serves every metric here. Raises ValueError
-    where the module or the function is not found, or what is found cannot be called.
-    """
-    module, colon, function = path.partition(":")
-    if not (module and colon and function):
-        raise ValueError(f"features: expected module:function, got {path!r}")
-    try:
-        found = getattr(importlib.import_module(module), function)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-            raise  # the module is there, but what it imports is not
-        raise ValueError(f"features: no module {error.name!r} to find {path!r} in") from error
-    except AttributeError as error:
-        raise ValueError(f"features: module {module!r} has no {function!r}") from error
-    if not callable(found):
-        raise ValueError(f"features: expected a function, {path!r} is of type {type(found).__name__}")
-    return Features(path, found)
 
 
 def checked_pair(who: str, generated: np.ndarray, real: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
