@@ -58,6 +58,23 @@ def relativistic(real: Array, fake: Array) -> Pair:
     return softplus(fake - real), softplus(real - fake)
 
 
+def multi_generator(real: Array, fake: Array) -> Pair:
+    """Return the losses of N generators and a discriminator of N + 1 classes (Ghosh et al. 2018, equations 2 and 3).
+
+    real: logits [B, N + 1], class 0 for real. fake: [B, N, N + 1], row n of generator n, class n + 1. The
+    discriminator's is a mean over generators of equal weight with the real one: -log p of the right class; the
+    generators' is the mean over them of -log p(real), the non-saturating form.
+    """
+    if real.ndim != 2 or fake.shape != (len(real), real.shape[1] - 1, real.shape[1]):
+        raise ValueError(
+            f"several generators: expected logits [B, N + 1] of real and [B, N, N + 1] of generated examples, got "
+            f"{real.shape} and {fake.shape}"
+        )
+    log_real, log_fake = jax.nn.log_softmax(real), jax.nn.log_softmax(fake)
+    own = jnp.diagonal(log_fake[:, :, 1:], axis1=1, axis2=2)  # [B, N]
+    return -log_real[:, 0] - own.mean(-1), -log_fake[:, :, 0].mean(-1)
+
+
 def softplus(x: Array) -> Array:
     """Return log(1 + exp(x)), finite for every x, with the gradient sigmoid(x)."""
     return jnp.logaddexp(x, 0.0)

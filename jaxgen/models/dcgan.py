@@ -71,7 +71,7 @@ class DCGANDiscriminator(nn.Module):
     """(images [B, H, W, C], given [B, K] or None) -> `Judged`. width: channels of the first map, then doubling.
 
     batch_norm: but for the first layer. spectral: weights over their largest singular value instead. head: from
-    features to logits.
+    features to logits. blind: do not look at the condition.
     """
 
     width: int = 64
@@ -80,6 +80,7 @@ class DCGANDiscriminator(nn.Module):
     spectral: bool = False
     activation: Callable[[Array], Array] = lambda x: nn.leaky_relu(x, 0.2)
     head: nn.Module = Logits()
+    blind: bool = False
     kernel_init: nn.initializers.Initializer = nn.initializers.normal(0.02)
     dtype: jnp.dtype | None = None
     param_dtype: jnp.dtype = jnp.float32
@@ -88,7 +89,7 @@ class DCGANDiscriminator(nn.Module):
     def __call__(self, x: Array, given: Array | None = None, *, train: bool) -> Judged:
         """See the class."""
         types = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        x = x if self.head.projects else joined(x, given)
+        x = x if self.blind or self.head.projects else joined(x, given)
         for number in range(halvings(x.shape[1:3])):
             layer = Conv(self.width * 2**number, self.kernel, 2, kernel_init=self.kernel_init, **types)
             x = nn.SpectralNorm(layer)(x, update_stats=train) if self.spectral else layer(x)

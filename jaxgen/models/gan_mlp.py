@@ -45,7 +45,8 @@ class MLPDiscriminator(nn.Module):
     """Dense layers: (x [B, ...], given [B, K] or None) -> `Judged`.
 
     maxout: pieces of each hidden unit, the largest of which it is (Goodfellow et al. 2013); 1 for none. spectral:
-    weights over their largest singular value. head: from features [B, F] to logits.
+    weights over their largest singular value. head: from features [B, F] to logits. blind: do not look at
+    the condition.
     """
 
     features: Sequence[int]
@@ -53,6 +54,7 @@ class MLPDiscriminator(nn.Module):
     maxout: int = 1
     spectral: bool = False
     head: nn.Module = Logits()
+    blind: bool = False
     kernel_init: nn.initializers.Initializer = nn.initializers.lecun_normal()
     dtype: jnp.dtype | None = None
     param_dtype: jnp.dtype = jnp.float32
@@ -61,7 +63,7 @@ class MLPDiscriminator(nn.Module):
     def __call__(self, x: Array, given: Array | None = None, *, train: bool) -> Judged:
         """See the class."""
         x = x.reshape(len(x), -1)
-        x = x if self.head.projects else joined(x, given)
+        x = x if self.blind or self.head.projects else joined(x, given)
         for width in self.features:
             layer = nn.Dense(
                 width * self.maxout, kernel_init=self.kernel_init, dtype=self.dtype, param_dtype=self.param_dtype

@@ -60,12 +60,16 @@ class ResNetGenerator(nn.Module):
 
 
 class ResNetDiscriminator(nn.Module):
-    """(images [B, H, W, C], given [B, K] or None) -> `Judged`: halving blocks, then two of one size, then a sum."""
+    """(images [B, H, W, C], given [B, K] or None) -> `Judged`: halving blocks, then two of one size, then a sum.
+
+    Options as of `jaxgen.models.dcgan.DCGANDiscriminator`.
+    """
 
     width: int = 64
     spectral: bool = True
     activation: Callable[[Array], Array] = nn.relu
     head: nn.Module = Logits()
+    blind: bool = False
     kernel_init: nn.initializers.Initializer = nn.initializers.glorot_uniform()
     dtype: jnp.dtype | None = None
     param_dtype: jnp.dtype = jnp.float32
@@ -80,7 +84,7 @@ class ResNetDiscriminator(nn.Module):
             )
             return nn.SpectralNorm(layer)(x, update_stats=train) if self.spectral else layer(x)
 
-        x = x if self.head.projects else joined(x, given)
+        x = x if self.blind or self.head.projects else joined(x, given)
         for number in range(halvings(x.shape[1:3])):
             y = conv(self.activation(conv(self.activation(x) if number else x)))
             x = conv(halved(x), 1) + halved(y)

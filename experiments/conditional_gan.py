@@ -1,0 +1,144 @@
+"""Conditional GAN: Mirza and Osindero 2014; projection: Miyato and Koyama 2018; classifier: Odena et al. 2017.
+
+python -m experiments.conditional_gan
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.common.gan_experiment import BATCH, KEY
+from experiments.common.gan_scores import ImageScores, Plain, drawer, generated_by, to_pixels
+from experiments.common.gans import GANConfig, game_of, networks
+from jaxgen.games.gan import Term
+from jaxgen.losses.classification import softmax_cross_entropy
+from jaxgen.metrics.features import Features
+from jaxgen.nn.heads import Logits
+from jaxgen.run.cli import main
+from jaxgen.run.data import open_data
+from jaxgen.run.experiment import Experiment, Progress, Result
+from jaxgen.viz.images import tile
+
+CLASSIFIER = "classifier"
+
+
+@dataclass(frozen=True)
+class Config(GANConfig):
+    """Options of the conditional GAN."""
+
+    data: str = "digits"
+    """data set with labels and images: an embedded one, tfds:NAME, folder:PATH or npz:PATH"""
+    steps: int = 4000
+    """training steps of the whole run, one of the generator each"""
+    network: Literal["mlp", "dcgan", "resnet"] = "dcgan"
+    """kind of both networks"""
+    width: int = 32
+    """channels of the convolutional generator's last hidden map"""
+    generator_norm: Literal["none", "batch"] = "batch"
+    """normalisation of the generator"""
+    discriminator_norm: Literal["none", "batch", "spectral"] = "spectral"
+    """normalisation of the discriminator; spectral is of its weights"""
+    generator_rate: float = 2e-4
+    """step size of the generator"""
+    discriminator_rate: float = 2e-4
+    """step size of the discriminator"""
+    ema: float = 20_000.0
+    """half-life of the generator's average in examples shown, those of the whole batch; 0 for none"""
+    condition: Literal["concatenate", "project", "auxiliary"] = "project"
+    """how the discriminator meets the class: beside its input, in an inner product, or as what it must tell"""
+    auxiliary: float = 1.0
+    """weight of the auxiliary classifier's loss, for both players"""
+
+    def check(self) -> None:
+        """Raise ValueError for values that no run can have."""
+        super().check()
+        if self.pack > 1:
+            raise ValueError(f"--pack must be 1 for a conditional GAN, whose packs would mix classes, got {self.pack}")
+
+
+def build(config: Config) -> Experiment:
+    """Return the experiment. Raises ValueError for options that do not fit the data."""
+    data = Plain(open_data(config))
+    if data.data.classes is None or not data.images:
+        raise ValueError(f"conditional_gan needs labelled images, {config.data} has none")
+    names = data.data.classes
+    classes = len(names)
+    if missing := sorted(set(range(classes)) - set(np.unique(np.asarray(data.data.train["label"])).tolist())):
+        raise ValueError(f"conditional_gan needs training examples of every class, {config.data} has none of {missing}")
+    head = Logits(
+        projects=config.condition == "project", spectral=config.discriminator_norm == "spectral", **config.types
+    )
+    gan = networks(config, data.shape, head=head)
+    if config.condition == "auxiliary":
+        gan = gan._replace(discriminator=gan.discriminator.clone(blind=True))
+    draw = drawer(gan, lambda index: jax.nn.one_hot(index % classes, classes))
+    scores = ImageScores(data, draw, config.features or "classifier")
+    if scores.network is None:
+        raise ValueError(
+            f"conditional_gan is scored by a classifier: --features must be classifier, got {config.features}"
+        )
+
+    def game(config):
+        more = {"given": lambda batch: jax.nn.one_hot(batch["label"], classes)}
+        if config.condition == "auxiliary":
+            classifier = nn.Dense(classes, **config.types)
+
+            def told(params, played):
+                def surprise(judged):
+                    logits = classifier.apply({"params": params[CLASSIFIER]}, judged.features)
+                    return softmax_cross_entropy(played.given.argmax(-1), logits.astype(jnp.float32))
+
+                return surprise(played.on_real) + surprise(played.on_fake)
+
+            more |= {
+                "heads": {CLASSIFIER: classifier},
+                "terms": {"class": Term(told, config.auxiliary, config.auxiliary)},
+            }
+        return game_of(config, gan, config.batch_size or BATCH, **more)
+
+    logits = Features("logits", jax.jit(scores.network.logits))
+
+    def asked(state, key, number):
+        """Return the percentage of samples that the classifier gives the class that was asked for."""
+        found = logits.of(to_pixels(draw(state, key, number))).argmax(-1)
+        return 100 * float((found == np.arange(number) % classes).mean())
+
+    @jax.jit
+    def rows(params, extra):
+        z = jnp.repeat(gan.prior(KEY, 8), classes, axis=0)
+        return gan.generate(params, extra, z, jnp.tile(jnp.eye(classes), (8, 1))).reshape(8, classes, *data.shape)
+
+    def evaluate(state):
+        return scores.evaluate(state) | {"as_asked": asked(state, KEY, 1000)}
+
+    def finish(state, progress: Progress) -> Result:
+        result = scores.finish(state, config.samples, progress)
+        accuracy, name = 100 * scores.network.accuracy, "classified as asked"
+        return result._replace(
+            scores={name: asked(state, jax.random.key(2), config.samples)} | dict(result.scores),
+            baselines={name: accuracy} | dict(result.baselines),
+            units={name: "%"} | dict(result.units),
+            better={name: "higher"} | dict(result.better),
+            protocol=f"{result.protocol} Classes are asked for in turn; the baseline of the classified is the "
+            "classifier's accuracy on test images.",
+        )
+
+    return Experiment(
+        game=game(config),
+        data=data.data,
+        prepare=lambda key, batch: {"x": data.see(batch), "label": batch["label"]},
+        evaluate=evaluate,
+        pictures=lambda state: {"classes": tile(to_pixels(rows(generated_by(state), state.extra)))},
+        finish=finish,
+        watch=scores.watch,
+        watch_mode=scores.mode,
+        variant=lambda options: game(replace(config, **options)),
+    )
+
+
+if __name__ == "__main__":
+    main("conditional_gan", Config, build, __doc__)

@@ -1,0 +1,153 @@
+"""InfoGAN: Chen et al. 2016, "InfoGAN: interpretable representation learning by information maximizing GANs".
+
+python -m experiments.infogan
+"""
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal
+
+import jax
+import numpy as np
+
+from experiments.common.autoencoders import check_range
+from experiments.common.gan_experiment import BATCH, KEY
+from experiments.common.gan_scores import Plain, drawer, generated_by, scores_of, to_pixels
+from experiments.common.gans import GANConfig, game_of, networks
+from jaxgen.games.infogan import READER, Reader, coded, information
+from jaxgen.metrics.batched import over
+from jaxgen.metrics.matching import matched_accuracy
+from jaxgen.run.cli import main
+from jaxgen.run.data import open_data
+from jaxgen.run.experiment import Experiment, Progress, Result
+from jaxgen.viz.images import tile
+
+
+@dataclass(frozen=True)
+class Config(GANConfig):
+    """Options of InfoGAN."""
+
+    data: str = "digits"
+    """data set: an embedded one, tfds:NAME, folder:PATH or npz:PATH"""
+    steps: int = 4000
+    """training steps of the whole run, one of the generator each"""
+    network: Literal["mlp", "dcgan", "resnet"] = "dcgan"
+    """kind of both networks"""
+    width: int = 32
+    """channels of the convolutional generator's last hidden map"""
+    generator_norm: Literal["none", "batch"] = "batch"
+    """normalisation of the generator"""
+    discriminator_norm: Literal["none", "batch", "spectral"] = "batch"
+    """normalisation of the discriminator; spectral is of its weights"""
+    generator_rate: float = 1e-3
+    """step size of the generator"""
+    discriminator_rate: float = 2e-4
+    """step size of the discriminator"""
+    ema: float = 20_000.0
+    """half-life of the generator's average in examples shown, those of the whole batch; 0 for none"""
+    latent: int = 62
+    """dimensions of the noise, beside the codes"""
+    categories: int = 10
+    """values of the categorical code"""
+    continuous: int = 2
+    """continuous codes, uniform in [-1, 1]"""
+    information: float = 1.0
+    """weight of the categorical code's bound, in both losses"""
+    smoothness: float = 0.1
+    """weight of the continuous codes' bound, in both losses"""
+
+    def check(self) -> None:
+        """Raise ValueError for values that no run can have."""
+        super().check()
+        check_range(self, "categories", 2)
+        for name in ("continuous", "information", "smoothness"):
+            check_range(self, name, 0)
+        if self.pack > 1:
+            raise ValueError(f"--pack must be 1 for InfoGAN, whose codes are read off single examples, got {self.pack}")
+
+
+def build(config: Config) -> Experiment:
+    """Return the experiment. Raises ValueError for options that do not fit the data."""
+    data = Plain(open_data(config))
+    codes = config.categories + config.continuous
+    gan = networks(config, data.shape, prior=coded(config.latent, config.categories, config.continuous))
+    reader = Reader(codes, **config.types)
+    draw = drawer(gan)
+    scores = scores_of(data, draw, config.features)
+
+    def game(config):
+        terms = information(
+            reader, config.categories, config.continuous, weight=config.information, smooth=config.smoothness
+        )
+        return game_of(config, gan, config.batch_size or BATCH, heads={READER: reader}, terms=terms)
+
+    @jax.jit
+    def read(params, extra, key, batch):
+        """Return the category [B] that the reader sees in data."""
+        features = gan.judge(params, extra, data.see(batch)).features
+        return reader.apply({"params": params[READER]}, features)[:, : config.categories].argmax(-1)
+
+    def accuracy(state, part):
+        """Return how often a category, matched to the class it most often is in training, names the right class."""
+        if "label" not in data.data.train:
+            return {}
+        see = partial(read, state.params, state.extra)
+        train = data.rows("train", 5000)
+        test = getattr(data.data, part)
+        found = [over(see, KEY, rows, batch_size=500) for rows in (train, test)]
+        truth = over(lambda _, batch: batch["label"], KEY, test, batch_size=500)
+        return {"accuracy of categories": 100 * matched_accuracy(found[0], train["label"], found[1], truth)}
+
+    def pictures(state):
+        if not data.images:
+            return {}
+        make = jax.jit(lambda z: gan.generate(generated_by(state), state.extra, z))
+        return {
+            name: tile(to_pixels(make(z.reshape(-1, z.shape[-1])).reshape(*z.shape[:2], *data.shape)))
+            for name, z in sweeps(gan.prior(KEY, 8), config.categories, config.continuous).items()
+        }
+
+    def finish(state, progress: Progress) -> Result:
+        result = scores.finish(state, config.samples, progress)
+        found = accuracy(state, "test")
+        return result._replace(
+            scores=found | dict(result.scores),
+            units=dict.fromkeys(found, "%") | dict(result.units),
+            better=dict.fromkeys(found, "higher") | dict(result.better),
+            protocol=f"{result.protocol} Accuracy of categories: the category that q(c|x) reads in a test example stands "
+            "for the class it most often is among 5000 training examples; labels serve nothing else.",
+        )
+
+    return Experiment(
+        game=game(config),
+        data=data.data,
+        prepare=lambda key, batch: {"x": data.see(batch)},
+        evaluate=lambda state: (
+            scores.evaluate(state)
+            | {name.replace(" ", "_"): value for name, value in accuracy(state, "validation").items()}
+        ),
+        pictures=pictures,
+        finish=finish,
+        watch=scores.watch,
+        watch_mode=scores.mode,
+        variant=lambda options: game(replace(config, **options)),
+    )
+
+
+def sweeps(z: jax.Array, categories: int, continuous: int) -> dict[str, np.ndarray]:
+    """Return {name: z [rows, columns, D]}: every category for each noise, and each continuous code from -2 to 2."""
+    z = np.asarray(z)
+    first = z.shape[1] - categories - continuous
+    grid = np.repeat(z[:, None], categories, axis=1)
+    grid[:, :, first : first + categories] = np.eye(categories)[None]
+    named = {"categories": grid}
+    for number in range(continuous):
+        rows = np.repeat(grid[0][:, None], 10, axis=1)
+        rows[:, :, first + categories :] = 0
+        rows[:, :, first + categories + number] = np.linspace(-2, 2, 10)[None]
+        named[f"code {number + 1}"] = rows
+    return named
+
+
+if __name__ == "__main__":
+    main("infogan", Config, build, __doc__)

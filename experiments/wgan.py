@@ -1,0 +1,51 @@
+"""WGAN with clipped weights: Arjovsky et al. 2017, "Wasserstein GAN", algorithm 1.
+
+python -m experiments.wgan
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from experiments.common.gan_experiment import build
+from experiments.common.gans import GANConfig
+from jaxgen.run.cli import main
+
+
+@dataclass(frozen=True)
+class Config(GANConfig):
+    """Options of the WGAN."""
+
+    data: str = "digits"
+    """data set: an embedded one, tfds:NAME, folder:PATH or npz:PATH"""
+    steps: int = 3000
+    """training steps of the whole run, one of the generator each"""
+    batch_size: int | None = 320
+    """examples a step, cut into as many slices as the critic takes steps"""
+    loss: str = "wasserstein"
+    """minimax, non-saturating, least-squares, hinge, wasserstein, relativistic, or your own as module:function"""
+    clip: float = 0.01
+    """keep the discriminator's weights within -this and this; 0 for free ones"""
+    discriminator_steps: int = 5
+    """steps of the discriminator for one of the generator, on equal slices of the batch"""
+    optimiser: Literal["adam", "rmsprop", "sgd"] = "rmsprop"
+    """how both players move"""
+    network: Literal["mlp", "dcgan", "resnet"] = "dcgan"
+    """kind of both networks"""
+    width: int = 32
+    """channels of the convolutional generator's last hidden map"""
+    generator_norm: Literal["none", "batch"] = "batch"
+    """normalisation of the generator"""
+    discriminator_norm: Literal["none", "batch", "spectral"] = "batch"
+    """normalisation of the discriminator; spectral is of its weights"""
+    latent: int = 100
+    """dimensions of the noise"""
+    generator_rate: float = 5e-5
+    """step size of the generator"""
+    discriminator_rate: float = 5e-5
+    """step size of the discriminator"""
+    ema: float = 50_000.0
+    """half-life of the generator's average in examples shown, those of the whole batch; 0 for none"""
+
+
+if __name__ == "__main__":
+    main("wgan", Config, build, __doc__)
