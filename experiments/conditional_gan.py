@@ -12,8 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.common.gan_experiment import BATCH, KEY
-from experiments.common.gan_scores import ImageScores, Plain, drawer, generated_by, to_pixels
 from experiments.common.gans import GANConfig, game_of, networks
+from experiments.common.image_scores import ImageScores
+from experiments.common.plain import Plain, drawer, generated_by, to_pixels
 from jaxgen.games.gan import Term
 from jaxgen.losses.classification import softmax_cross_entropy
 from jaxgen.metrics.features import Features

@@ -12,8 +12,9 @@ import numpy as np
 
 from experiments.common.autoencoders import check_range
 from experiments.common.gan_experiment import BATCH, KEY
-from experiments.common.gan_scores import Plain, drawer, generated_by, scores_of, to_pixels
+from experiments.common.gan_scores import scores_of
 from experiments.common.gans import GANConfig, game_of, networks
+from experiments.common.plain import Plain, drawer, generated_by, to_pixels
 from jaxgen.games.infogan import READER, Reader, coded, information
 from jaxgen.metrics.batched import over
 from jaxgen.metrics.matching import matched_accuracy
@@ -114,8 +115,8 @@ def build(config: Config) -> Experiment:
             scores=found | dict(result.scores),
             units=dict.fromkeys(found, "%") | dict(result.units),
             better=dict.fromkeys(found, "higher") | dict(result.better),
-            protocol=f"{result.protocol} Accuracy of categories: the category that q(c|x) reads in a test example stands "
-            "for the class it most often is among 5000 training examples; labels serve nothing else.",
+            protocol=f"{result.protocol} Accuracy of categories: the category that q(c|x) reads in a test example "
+            "stands for the class it most often is among 5000 training examples; labels serve nothing else.",
         )
 
     return Experiment(

@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.common.gan_scores import Plain, drawer, generated_by, scores_of, to_pixels
+from experiments.common.gan_scores import scores_of
 from experiments.common.gans import GANConfig, game_of, networks
+from experiments.common.plain import Plain, drawer, generated_by, to_pixels
 from jaxgen.game import TrainState
 from jaxgen.models.gan import GAN
 from jaxgen.run.data import open_data

@@ -232,6 +232,11 @@ def show_of(config: GANConfig):
     return show
 
 
+def average(config: GANConfig, batch_size: int) -> float:
+    """Return the decay of the generator's average."""
+    return float(np.exp2(-batch_size / config.ema)) if config.ema else 0.0
+
+
 def game_of(config: GANConfig, gan: GAN, batch_size: int, **more: Any) -> Game:
     """Return the game of these options. more: further options of `gan_game`."""
     terms = dict(more.pop("terms", {}))
@@ -250,6 +255,6 @@ def game_of(config: GANConfig, gan: GAN, batch_size: int, **more: Any) -> Game:
         show=show_of(config),
         terms=terms,
         adversarial=config.adversarial,
-        ema=float(np.exp2(-batch_size / config.ema)) if config.ema else 0.0,
+        ema=average(config, batch_size),
         **more,
     )

@@ -1,0 +1,110 @@
+"""Several generators, told apart by the discriminator: Ghosh et al. 2018, "Multi-agent diverse GANs" (MAD-GAN).
+
+python -m experiments.multi_generator_gan
+"""
+
+from dataclasses import dataclass, replace
+
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.common.autoencoders import check_range
+from experiments.common.gan_experiment import BATCH, KEY
+from experiments.common.gan_scores import scores_of
+from experiments.common.gans import ACTIVATIONS, INITS, GANConfig, average, optimisers
+from experiments.common.plain import Draw, Plain, drawer, to_pixels
+from jaxgen.game import Game
+from jaxgen.games.multi_generator import multi_generator_game
+from jaxgen.models.gan import GAN, normal
+from jaxgen.models.gan_mlp import MLPDiscriminator
+from jaxgen.models.multi_generator import MultiGenerator
+from jaxgen.nn.heads import Logits
+from jaxgen.run.cli import main
+from jaxgen.run.data import open_data
+from jaxgen.run.experiment import Experiment
+from jaxgen.viz.images import tile
+from jaxgen.viz.scatter import scatter
+
+
+@dataclass(frozen=True)
+class Config(GANConfig):
+    """Options of the GAN of several generators; its networks are fully connected."""
+
+    generators: int = 8
+    """generators, which share all layers but the last two"""
+
+    def check(self) -> None:
+        """Raise ValueError for values that no run can have."""
+        super().check()
+        check_range(self, "generators", 1)
+        fixed = ("loss", "penalty", "network", "pack", "unroll", "replay", "discriminator_steps", "simultaneous")
+        for name in fixed:
+            if (came := getattr(self, name)) != (only := getattr(GANConfig, name)):
+                raise ValueError(f"several generators have --{name.replace('_', '-')} {only} only, got {came}")
+
+
+def multi_gan(config: GANConfig, shape: tuple[int, ...], generators: int) -> GAN:
+    """Return the networks."""
+    act, last = ACTIVATIONS[config.activation], jnp.tanh if len(shape) == 3 else lambda x: x
+    widths, types = config.generator_hidden, config.types
+    return GAN(
+        MultiGenerator(generators, shape, widths[:-1], widths[-1:], act, last, **types),
+        MLPDiscriminator(
+            config.discriminator_hidden,
+            act,
+            maxout=config.maxout,
+            head=Logits(generators + 1, **types),
+            kernel_init=INITS[config.init],
+            **types,
+        ),
+        normal(config.latent),
+    )
+
+
+def multi_game(config: GANConfig, gan: GAN, batch_size: int) -> Game:
+    """Return the game."""
+    return multi_generator_game(gan, tx=optimisers(config), ema=average(config, batch_size))
+
+
+def one_each(gan: GAN, draw: Draw) -> Draw:
+    """Return (state, key, number) -> examples, the generators in turn."""
+
+    def every(state, key, number):
+        x = draw(state, key, -(-number // gan.generator.heads))  # [n, heads, ...]
+        return x.reshape(-1, *x.shape[2:])[:number]
+
+    return every
+
+
+def build(config: Config) -> Experiment:
+    """Return the experiment. Raises ValueError for options that do not fit the data."""
+    data = Plain(open_data(config))
+    gan = multi_gan(config, data.shape, config.generators)
+    draw = one_each(gan, drawer(gan))
+    scores = scores_of(data, draw, config.features)
+
+    def game(config):
+        return multi_game(config, gan, config.batch_size or BATCH)
+
+    def pictures(state):
+        heads = config.generators
+        x = draw(state, KEY, 10 * heads if data.images else 2000)
+        if data.images:
+            return {"samples": tile(np.swapaxes(to_pixels(x).reshape(10, heads, *data.shape), 0, 1))}
+        return {"samples": scatter(x, np.arange(len(x)) % heads, title="samples, coloured by generator")}
+
+    return Experiment(
+        game=game(config),
+        data=data.data,
+        prepare=lambda key, batch: {"x": data.see(batch)},
+        evaluate=scores.evaluate,
+        pictures=pictures,
+        finish=lambda state, progress: scores.finish(state, config.samples, progress),
+        watch=scores.watch,
+        watch_mode=scores.mode,
+        variant=lambda options: game(replace(config, **options)),
+    )
+
+
+if __name__ == "__main__":
+    main("multi_generator_gan", Config, build, __doc__)
