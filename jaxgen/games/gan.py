@@ -151,7 +151,10 @@ def gan_game(
             return (optax.apply_updates(moved, updates), opt), None
 
         start = {name: params[name] for name in (D, *heads)}
-        (moved, _), _ = jax.lax.scan(one, (start, state.opt_state[D]), None, length=unroll)
+        # Played side by side with others, the state's own tree has other names for the networks.
+        form = jax.tree.structure(jax.eval_shape(tx[D].init, start))
+        opt = jax.tree.unflatten(form, jax.tree.leaves(state.opt_state[D]))
+        (moved, _), _ = jax.lax.scan(one, (start, opt), None, length=unroll)
         return {**params, **moved}
 
     def move_both(params, state, batch, key):

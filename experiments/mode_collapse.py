@@ -1,0 +1,150 @@
+"""Mode collapse: what each stabiliser of a GAN does for the modes of a mixture, all trained side by side in one step.
+
+python -m experiments.mode_collapse
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import numpy as np
+
+from experiments.common.gan_scores import scores_of
+from experiments.common.gans import GANConfig, game_of, networks
+from experiments.common.plain import Draw, Plain, drawer, to_pixels
+from experiments.multi_generator_gan import multi_game, multi_gan, one_each
+from jaxgen.game import Game, TrainState
+from jaxgen.games.side_by_side import alone, side_by_side
+from jaxgen.run.cli import main
+from jaxgen.run.data import open_data
+from jaxgen.run.experiment import Experiment, Progress, Result
+from jaxgen.viz.bars import bars
+from jaxgen.viz.images import tile
+from jaxgen.viz.panels import panels
+
+KEY = jax.random.key(0)
+BATCH = 128
+SEVERAL = "several generators"
+STABILISERS: dict[str, dict[str, Any]] = {
+    "none": {},
+    "unrolled": {"unroll": 5, "loss": "minimax"},
+    "replay": {"replay": 10_000},
+    "discrimination": {"minibatch": "discrimination"},
+    "deviation": {"minibatch": "deviation"},
+    "packing": {"pack": 2},
+    "matching": {"feature_matching": 1.0},
+    "noise": {"noise": 0.3},
+    "spectral": {"discriminator_norm": "spectral", "loss": "hinge"},
+    "gradient": {"penalty": "gradient", "penalty_weight": 0.1, "loss": "wasserstein"},
+    "r1": {"penalty": "r1", "penalty_weight": 1e-3},
+    "relativistic": {"penalty": "r1-r2", "penalty_weight": 1e-3, "loss": "relativistic"},
+    SEVERAL: {},
+}
+
+
+@dataclass(frozen=True)
+class Config(GANConfig):
+    """Options of the comparison; those of a GAN are the ground that each stabiliser stands on."""
+
+    steps: int = 3000
+    """training steps of the whole run, one of each generator"""
+    stabilisers: tuple[str, ...] = ("none", "unrolled", "discrimination", "packing", "gradient", "relativistic")
+    """which to compare: any of none, unrolled, replay, discrimination, deviation, packing, matching, noise, spectral,
+    gradient, r1, relativistic, "several generators" """
+    decay: bool = True
+    """let the step sizes fall to zero in a straight line"""
+    generators: int = 8
+    """how many several generators are"""
+    samples: int = 2500
+    """generated examples of the final scores"""
+
+    def check(self) -> None:
+        """Raise ValueError for values that no run can have."""
+        super().check()
+        if unknown := [name for name in self.stabilisers if name not in STABILISERS]:
+            raise ValueError(f"--stabilisers must be among {', '.join(STABILISERS)}, got {', '.join(unknown)}")
+        if not self.stabilisers or len(set(self.stabilisers)) < len(self.stabilisers):
+            raise ValueError(f"--stabilisers must be one or more, each once, got {self.stabilisers or 'none'}")
+
+
+def contender(config: Config, name: str, shape: tuple[int, ...]) -> tuple[Game, Draw]:
+    """Return the game of one stabiliser, and how its generator is drawn from."""
+    own, batch = replace(config, **STABILISERS[name]), config.batch_size or BATCH
+    if name == SEVERAL:
+        gan = multi_gan(own, shape, config.generators)
+        return multi_game(own, gan, batch), one_each(gan, drawer(gan))
+    gan = networks(own, shape)
+    return game_of(own, gan, batch), drawer(gan)
+
+
+def build(config: Config) -> Experiment:
+    """Return the experiment. Raises ValueError for options that do not fit the data."""
+    data = Plain(open_data(config))
+
+    def games(config) -> Mapping[str, Game]:
+        return {name: contender(config, name, data.shape)[0] for name in config.stabilisers}
+
+    def drawn_by(name: str) -> Draw:
+        draw = contender(config, name, data.shape)[1]
+        return lambda state, key, number: draw(alone(name, state), key, number)
+
+    draws = {name: drawn_by(name) for name in config.stabilisers}
+    scores = {name: scores_of(data, draw, config.features) for name, draw in draws.items()}
+
+    def evaluate(state: TrainState) -> dict[str, Any]:
+        found = {name: one.evaluate(state) for name, one in scores.items()}
+        watch = next(iter(scores.values())).watch
+        return {"watched": np.mean([one[watch] for one in found.values()])} | {
+            f"{score}, {name}": value for name, one in found.items() for score, value in one.items() if score != watch
+        }
+
+    def pictures(state: TrainState) -> dict[str, np.ndarray]:
+        if data.images:
+            rows = [to_pixels(draw(state, KEY, 12)) for draw in draws.values()]
+            return {"samples": tile(np.stack(rows))}
+        if data.shape != (2,):
+            return {}
+        real = data.some("validation", 1000)
+        return {"samples": panels({"data": real} | {name: draw(state, KEY, 1000) for name, draw in draws.items()})}
+
+    def finish(state: TrainState, progress: Progress) -> Result:
+        results = {name: one.finish(state, config.samples, progress) for name, one in scores.items()}
+        first = next(iter(results.values()))
+
+        def flat(table: str) -> dict[str, Any]:
+            return {
+                f"{score}, {name}": value
+                for score in first.scores
+                for name, result in results.items()
+                if (value := getattr(result, table).get(score)) is not None
+            }
+
+        return Result(
+            scores=flat("scores"),
+            baselines=flat("baselines"),
+            units=flat("units"),
+            better=flat("better"),
+            protocol=f"{first.protocol} Here one checkpoint for all, of the best mean. Bars stand in the order "
+            f"{', '.join(results)}.",
+            pictures={
+                score.replace(" ", "_"): bars({score: np.array([r.scores[score] for r in results.values()], float)})
+                for score in first.scores
+            },
+        )
+
+    return Experiment(
+        game=side_by_side(games(config)),
+        data=data.data,
+        prepare=lambda key, batch: {"x": data.see(batch)},
+        evaluate=evaluate,
+        pictures=pictures,
+        finish=finish,
+        watch="watched",
+        watch_mode="min",
+        variant=lambda options: side_by_side(games(replace(config, **options))),
+    )
+
+
+if __name__ == "__main__":
+    main("mode_collapse", Config, build, __doc__)
