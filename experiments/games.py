@@ -114,8 +114,8 @@ def build(config: Config) -> Experiment:
             | {f"largest difference from {kinds[name]}, {name}": value for name, value in apart.items()},
             baselines={f"distance, {name}": float(np.linalg.norm(truths[name][-1])) for name in CASES},
             protocol=f"Distance from the equilibrium after {config.steps} steps of size {config.rate} from {START}, "
-            f"where it was {np.sqrt(2):.2f}; baseline: the power of the step's matrix where it is linear, else the game in "
-            "continuous time, by an adaptive Runge-Kutta method, from which steps of this size differ.",
+            f"where it was {np.sqrt(2):.2f}; baseline: the power of the step's matrix where it is linear, else the "
+            "game in continuous time, by an adaptive Runge-Kutta method, from which steps of this size differ.",
             pictures=pictures,
         )
 

@@ -96,7 +96,7 @@ def build(config: Config) -> Experiment:
         found = {name: one.evaluate(state) for name, one in scores.items()}
         watch = next(iter(scores.values())).watch
         return {"watched": np.mean([one[watch] for one in found.values()])} | {
-            f"{score}, {name}": value for name, one in found.items() for score, value in one.items() if score != watch
+            f"modes, {name}": one["modes"] for name, one in found.items() if "modes" in one
         }
 
     def pictures(state: TrainState) -> dict[str, np.ndarray]:

@@ -11,7 +11,7 @@ COLUMNS = 4
 
 
 class Field(NamedTuple):
-    """arrows: points [N, 2] -> vectors [N, 2]. path: points [T, 2] in order. truth: another path to compare, or None."""
+    """arrows: points [N, 2] -> vectors [N, 2]. path: points [T, 2] in order. truth: another path, or None."""
 
     arrows: Callable[[np.ndarray], np.ndarray]
     path: np.ndarray
@@ -37,7 +37,7 @@ def fields(named: Mapping[str, Field], *, half: float, xlabel: str = "", ylabel:
 
     if not named or any(np.ndim(one.path) != 2 or np.shape(one.path)[1] != 2 for one in named.values()):
         raise ValueError(
-            f"fields: expected paths [T, 2] by name, got { ({n: np.shape(f.path) for n, f in named.items()}) }"
+            f"fields: expected paths [T, 2], at least one, got {[np.shape(f.path) for f in named.values()]}"
         )
     columns = min(COLUMNS, len(named))
     rows = -(-len(named) // columns)
