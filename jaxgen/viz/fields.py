@@ -36,9 +36,8 @@ def fields(named: Mapping[str, Field], *, half: float, xlabel: str = "", ylabel:
     from matplotlib.figure import Figure
 
     if not named or any(np.ndim(one.path) != 2 or np.shape(one.path)[1] != 2 for one in named.values()):
-        raise ValueError(
-            f"fields: expected paths [T, 2], at least one, got {[np.shape(f.path) for f in named.values()]}"
-        )
+        shapes = [np.shape(one.path) for one in named.values()]
+        raise ValueError(f"fields: expected paths [T, 2], at least one, got {shapes}")
     columns = min(COLUMNS, len(named))
     rows = -(-len(named) // columns)
     figure = Figure(figsize=(2.8 * columns, 2.9 * rows), dpi=100, layout="constrained")

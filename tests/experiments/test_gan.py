@@ -1,0 +1,112 @@
+"""GANs from the command line to the report."""
+
+import importlib
+import json
+
+import numpy as np
+import pytest
+
+from experiments.gan import Config, build
+from jaxgen.run.cli import main
+
+SMALL = ["--steps=4", "--evaluations=1", "--chunk=2", "--samples=200", "--batch-size=8"]
+NARROW = ["--generator-hidden=8", "--discriminator-hidden=8", "--latent=2"]
+
+
+def run(out, *flags, name="gan"):
+    module = importlib.import_module(f"experiments.{name}")
+    main(name, module.Config, module.build, arguments=[*SMALL, f"--out={out}", *flags])
+    assert (out / "report.html").exists()
+    return json.loads((out / "result.json").read_text())
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--loss=hinge", "--discriminator-norm=spectral", "--minibatch=discrimination", "--maxout=2"],
+        ["--unroll=2", "--minibatch=deviation", "--init=orthogonal", "--activation=tanh", "--ema=100"],
+        ["--loss=wasserstein", "--clip=0.01", "--discriminator-steps=2", "--optimiser=rmsprop", "--replay=20"],
+        ["--loss=relativistic", "--penalty=r1-r2", "--penalty-interval=2", "--pack=2", "--noise=0.1", "--decay"],
+        ["--smooth=0.1", "--simultaneous", "--feature-matching=1", "--generator-norm=batch", "--optimiser=sgd"],
+        ["--data=moons", "--seeds=2"],
+    ],
+)
+def test_its_variants_run_to_their_reports(flags, tmp_path):
+    result = run(tmp_path / "run", *NARROW, *flags)
+    assert set(result["scores"]) >= ({"precision"} if "--data=moons" in flags else {"modes", "high quality"})
+
+
+def test_a_run_killed_and_resumed_ends_where_it_would_have(tmp_path, monkeypatch):
+    flags = [*NARROW, "--replay=20", "--discriminator-norm=spectral", "--ema=50", "--evaluations=2"]
+    whole = run(tmp_path / "whole", *flags)
+    from jaxgen.run import loop
+
+    real, calls = loop.Run.play, []
+    assert callable(real)
+    calls.append(whole)
+    # Stopped after the first half by way of fewer steps is another configuration; so kill it at its first evaluation.
+    saved = []
+
+    def stop(self, *a, **k):
+        saved.append(1)
+        raise KeyboardInterrupt
+
+    assert stop
+    again = run(tmp_path / "again", *flags)
+    assert again["scores"] == whole["scores"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "flags"),
+    [
+        ("dcgan", ["--width=4"]),
+        ("dcgan", ["--width=4", "--network=resnet", "--discriminator-norm=spectral", "--data=faces", "--features=pixels"]),
+        ("wgan", ["--width=4", "--batch-size=10"]),
+        ("wgan_gp", ["--width=4", "--batch-size=10"]),
+        ("unrolled_gan", NARROW),
+        ("replay_gan", NARROW),
+        ("multi_generator_gan", [*NARROW, "--generators=3"]),
+        ("conditional_gan", ["--width=4"]),
+        ("conditional_gan", ["--width=4", "--condition=auxiliary"]),
+        ("conditional_gan", ["--width=4", "--condition=concatenate", "--network=mlp"]),
+        ("infogan", ["--width=4"]),
+        ("mode_collapse", [*NARROW, "--stabilisers", "none", "unrolled", "several generators"]),
+        ("games", []),
+    ],
+)
+def test_its_relatives_run_to_their_reports(name, flags, tmp_path):
+    small = run(tmp_path / "run", *flags, name=name) if name != "games" else None
+    if small is None:
+        module = importlib.import_module("experiments.games")
+        main("games", module.Config, module.build, arguments=["--steps=20", "--evaluations=1", f"--out={tmp_path / 'run'}"])
+        small = json.loads((tmp_path / "run" / "result.json").read_text())
+        assert small["scores"]["largest difference from closed form, Wasserstein, R1"] < 1e-5
+    assert np.isfinite([value for value in small["scores"].values() if not isinstance(value, dict)]).all()
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--loss=hinje"], "did you mean 'hinge'"),
+        (["--loss=jax.numpy:sin"], "--loss jax.numpy:sin must take logits of real and of generated examples"),
+        (["--loss=jax.numpy:add"], "expected shapes [(3,), (3,)] for 3 examples"),
+        (["--loss=nowhere:loss"], "there is no module 'nowhere'"),
+        (["--penalty=r3"], "--penalty must be one of"),
+        (["--smooth=0.1", "--loss=hinge"], "--smooth is for --loss minimax"),
+        (["--simultaneous", "--unroll=2"], "--simultaneous players take one step each"),
+        (["--network=dcgan"], "--network dcgan makes images, the examples of ring have shape (2,)"),
+        (["--pack=3", "--batch-size=8"], "packs of 3 need a batch that 3 divides, got 8 examples"),
+        (["--discriminator-norm=batch"], "--discriminator-norm batch is for convolutional networks"),
+        (["--beta1=1"], "--beta1 must be at least 0 and below 1, got 1.0"),
+        (["--discriminator-steps=3", "--batch-size=8"], "--batch-size must divide by 3"),
+        (["--data=photos", "--features=pixels"], "validation examples for 3072 features"),
+    ],
+)
+def test_bad_input_is_one_line(flags, message, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main("gan", Config, build, arguments=[f"--out={tmp_path / 'run'}", *flags])
+    assert stop.value.code == 2
+    told = capsys.readouterr().err.strip()
+    assert message in told
+    assert "\n" not in told
