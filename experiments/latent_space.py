@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 from sklearn.neighbors import NearestNeighbors
@@ -19,11 +18,9 @@ from sklearn.neighbors import NearestNeighbors
 from experiments.common.latent import LatentConfig, decoder, model, trunk
 from experiments.common.view import View, view
 from jaxgen.games.autoencoder import Trainee, autoencoder_game, params_of, reconstruct
-from jaxgen.losses.bounds import elbo
-from jaxgen.losses.divergences import gaussian_kl
+from jaxgen.games.variational import variational
 from jaxgen.metrics.batched import over
 from jaxgen.models.autoencoder import Autoencoder, CodeEncoder
-from jaxgen.models.vae import VAE
 from jaxgen.run.cli import main
 from jaxgen.run.data import first, open_data
 from jaxgen.run.experiment import Experiment, Progress, Result
@@ -46,17 +43,6 @@ class Config(LatentConfig):
     """training steps of the whole run"""
     latent: int = 2
     """dimensions of the code"""
-
-
-def negative_elbo(vae: VAE):
-    """Return the VAE's objective (params, x, key) -> [B] nats."""
-
-    def objective(params, x, key):
-        mean, log_scale = vae.encode(params, x)
-        z = mean + jnp.exp(log_scale) * jax.random.normal(key, mean.shape)
-        return -elbo(vae.output.log_likelihood(x, vae.decode(params, z)), gaussian_kl(mean, log_scale))
-
-    return objective
 
 
 def scaled(seen: View, part: str) -> np.ndarray:
@@ -97,7 +83,7 @@ def build(config: Config) -> Experiment:
         return autoencoder_game(
             {
                 "autoencoder": Trainee(plain, reconstruct(plain, error), rate),
-                "vae": Trainee(vae, negative_elbo(vae), rate),
+                "vae": Trainee(vae, variational(vae, error), rate),
             }
         )
 
