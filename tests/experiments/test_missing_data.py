@@ -59,6 +59,8 @@ def test_its_variants_run_to_their_reports(flags, tmp_path):
         (["--k=0"], "--k must be at least 1, got 0"),
         (["--samples=5"], "chunk must divide the 5 samples"),
         (["--scale=0"], "--scale must be above 0"),
+        (["--scale=0.1", "--likelihood=bernoulli"], "--scale is of a gaussian output, got 0.1"),
+        (["--hidden-share=0.99"], "at least one pixel of 8 x 8 and not all"),
         (["--network=conv", "--channels"], "--channels must name at least one layer"),
     ],
 )
