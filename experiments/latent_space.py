@@ -119,12 +119,14 @@ def build(config: Config) -> Experiment:
         canvases, label = {}, seen.data.test.get("label")
         for name in models:
             found = codes(name, "test", params)
-            pairs = max(1, min(STRIPS, len(found) // 2))
+            pairs, centre = max(1, min(STRIPS, len(found) // 2)), found.mean(0)
+            away = found - centre[None]  # a plain autoencoder's codes lie anywhere: circles are about their middle
             for kind, between in {"linear": interpolate, "spherical": interpolate_spherically}.items():
-                ends = between(found[:pairs], found[-pairs:], LONG).reshape(-1, config.latent)
+                ends = centre + between(away[:pairs], away[-pairs:], LONG).reshape(-1, config.latent)
                 canvases[f"{kind}_{name}"] = tile(draw(name, params, ends), columns=LONG)
-            centre, spread = found.mean(0), found.std(0).max()
-            swept = traverse(centre, np.arange(min(8, config.latent)), spread * np.linspace(-2, 2, LONG))
+            swept_latents = np.arange(min(8, config.latent))
+            spread = np.linspace(-2, 2, LONG)[None] * found.std(0)[swept_latents, None]
+            swept = traverse(centre, swept_latents, centre[swept_latents, None] + spread)
             canvases[f"traversal_{name}"] = tile(draw(name, params, swept.reshape(-1, config.latent)), columns=LONG)
             canvases[f"samples_{name}"] = tile(draw(name, params, sample(name, params, 64)))
             if config.latent == 2:

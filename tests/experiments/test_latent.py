@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from experiments import conditional_vae, hierarchical_vae, iwae, monte_carlo_likelihood, vae
+from experiments import conditional_vae, hierarchical_vae, iwae, latent_space, monte_carlo_likelihood, vae
 from experiments.common.view import view
 from jaxgen.data import load
 from jaxgen.run.cli import main
@@ -35,6 +35,8 @@ def scores(module, out, *flags):
         (conditional_vae, ["--seeds=2"]),
         (conditional_vae, ["--network=conv", "--channels=3", "--likelihood=logistic"]),
         (monte_carlo_likelihood, ["--most=10", "--repeats=2", "--examples=5"]),
+        (latent_space, ["--latent=2"]),
+        (latent_space, ["--likelihood=gaussian", "--data=faces", "--network=conv", "--channels=3", "--seeds=2"]),
     ],
 )
 def test_they_run_to_their_reports(module, flags, tmp_path):
@@ -53,6 +55,8 @@ def test_they_run_to_their_reports(module, flags, tmp_path):
         (hierarchical_vae, ["--above=0"], "--above must be at least 1"),
         (conditional_vae, ["--data=photos"], "no labels"),
         (vae, ["--likelihood=logistic", "--data=ring"], "needs images"),
+        (vae, ["--scale=0.1"], "--scale is of gaussian and logistic outputs, got 0.1 for bernoulli"),
+        (latent_space, ["--data=ring"], "latent_space draws images"),
         (monte_carlo_likelihood, ["--repeats=1"], "--repeats must be at least 2"),
         (monte_carlo_likelihood, ["--most=0"], "--most must be at least 1"),
     ],
