@@ -14,7 +14,7 @@ import optax
 
 from experiments.common.latent import (
     Latent,
-    LatentConfig,
+    SampledConfig,
     check_not_negative,
     decoder,
     evaluation,
@@ -38,7 +38,7 @@ KEY = jax.random.key(0)
 
 
 @dataclass(frozen=True)
-class Config(LatentConfig):
+class Config(SampledConfig):
     """Options of the hierarchical VAE; --hidden and --latent are of the bottom layer."""
 
     steps: int = 4000

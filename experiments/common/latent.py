@@ -61,6 +61,21 @@ class LatentConfig(OutputConfig):
     """channels of the conv network's layers, each of which halves the image"""
     latent: int = 16
     """dimensions of z"""
+
+    def check(self) -> None:
+        """Raise ValueError for values that no run can have."""
+        super().check()
+        for name in ("latent", "hidden", "channels"):
+            if any(width < 1 for width in np.ravel(getattr(self, name))):
+                raise ValueError(f"--{name} must be at least 1, got {getattr(self, name)}")
+        if self.network == "conv" and not self.channels:
+            raise ValueError("--channels must name at least one layer for --network conv, got none")
+
+
+@dataclass(frozen=True)
+class SampledConfig(LatentConfig):
+    """Options of every experiment that ends with log p(x) by importance sampling."""
+
     samples: int = 5000
     """importance samples an example of the final log-likelihood"""
     samples_chunk: int = 50
@@ -70,11 +85,6 @@ class LatentConfig(OutputConfig):
         """Raise ValueError for values that no run can have."""
         super().check()
         check_samples(self.samples, self.samples_chunk)
-        for name in ("latent", "hidden", "channels"):
-            if any(width < 1 for width in np.ravel(getattr(self, name))):
-                raise ValueError(f"--{name} must be at least 1, got {getattr(self, name)}")
-        if self.network == "conv" and not self.channels:
-            raise ValueError("--channels must name at least one layer for --network conv, got none")
 
 
 def check_not_negative(config: Any, *names: str) -> None:
@@ -150,7 +160,7 @@ def evaluation(latent: Latent, view: View) -> Callable[[Any], dict[str, float]]:
     return evaluate
 
 
-def likelihood_scorer(config: LatentConfig, latent: Latent, view: View) -> Callable[[Any, Progress], Result]:
+def likelihood_scorer(config: SampledConfig, latent: Latent, view: View) -> Callable[[Any, Progress], Result]:
     """Return (params, progress) -> the result: test -log p by importance sampling beside the baseline."""
 
     @jax.jit
@@ -188,7 +198,7 @@ def exact(data: Dataset) -> dict[str, float]:
     return {"exact negative log-density of the data": -known.mean()}
 
 
-def likelihood_protocol(config: LatentConfig, log_p: np.ndarray) -> str:
+def likelihood_protocol(config: SampledConfig, log_p: np.ndarray) -> str:
     """Say how log p was estimated."""
     error = log_p.std() / np.sqrt(len(log_p))
     return (

@@ -10,12 +10,14 @@ from experiments.common.view import view
 from jaxgen.data import load
 from jaxgen.run.cli import main
 
-SMALL = ["--steps=4", "--evaluations=1", "--chunk=4", "--hidden=8", "--samples=4", "--samples-chunk=2", "--latent=3"]
+SMALL = ["--steps=4", "--evaluations=1", "--chunk=4", "--hidden=8", "--latent=3"]
+SAMPLES = {monte_carlo_likelihood: ["--samples-chunk=2"], latent_space: []}
 
 
 def scores(module, out, *flags):
     name = module.__name__.split(".")[-1]
-    main(name, module.Config, module.build, arguments=[*SMALL, f"--out={out}", *flags])
+    small = [*SMALL, *SAMPLES.get(module, ["--samples=4", "--samples-chunk=2"])]
+    main(name, module.Config, module.build, arguments=[*small, f"--out={out}", *flags])
     result = json.loads((out / "result.json").read_text())
     values = [value["mean"] if isinstance(value, dict) else value for value in result["scores"].values()]
     assert (out / "report.html").exists() and np.isfinite(values).all()
@@ -59,6 +61,7 @@ def test_they_run_to_their_reports(module, flags, tmp_path):
         (latent_space, ["--data=ring"], "latent_space draws images"),
         (monte_carlo_likelihood, ["--repeats=1"], "--repeats must be at least 2"),
         (monte_carlo_likelihood, ["--most=0"], "--most must be at least 1"),
+        (monte_carlo_likelihood, ["--samples-chunk=0"], "--samples-chunk must be at least 1, got 0"),
     ],
 )
 def test_bad_input_is_told_in_a_line(module, flags, says, tmp_path, capsys):
