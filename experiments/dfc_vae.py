@@ -106,7 +106,8 @@ def features_of(config: Config, data: Scaled) -> tuple[Callable, Callable | None
     return (
         lambda x: tuple(network.apply(x)[place] for place in places),
         network.logits,
-        f"a convolutional classifier of the training set (test accuracy {100 * network.accuracy:.1f} %)",
+        f"a convolutional classifier of the training set (test accuracy {100 * network.accuracy:.1f} %), the one that "
+        "also says which class a reconstruction is of",
     )
 
 

@@ -66,7 +66,7 @@ def build(config: Config) -> Experiment:
     def game(config):
         rate = optax.cosine_decay_schedule(config.learning_rate, config.steps)
         own = iwae_game(vae, optax.adam(rate), k=config.k, bound=BOUNDS[config.gradient])
-        return started(own, config.start_from)
+        return started(own, config, same=("activation", "likelihood", "network"))
 
     def finish(state, progress: Progress) -> Result:
         return score(state.params, progress)._replace(pictures=code_pictures(vae, state.params, seen))

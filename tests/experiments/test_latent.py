@@ -87,6 +87,10 @@ def test_a_run_starts_from_another_ones_networks(tmp_path, capsys):
     with pytest.raises(SystemExit):
         scores(iwae, tmp_path / "third", f"--start-from={tmp_path / 'first'}", "--hidden=9")
     assert "has other networks" in capsys.readouterr().err
+    for flag, told in [("--activation=relu", "tanh there and relu"), ("--likelihood=logistic", "None there and log")]:
+        with pytest.raises(SystemExit):
+            scores(iwae, tmp_path / "fourth", f"--start-from={tmp_path / 'first'}", flag)
+        assert told in capsys.readouterr().err
 
 
 def test_estimates_are_running_log_means():
