@@ -22,6 +22,7 @@ import optax
 
 from experiments.common.autoencoders import Scaled, check_range, check_widths
 from experiments.common.latent import numbers, trunk
+from experiments.common.variants import variant
 from jaxgen.data import masks
 from jaxgen.games.iwae import iwae_game
 from jaxgen.losses.bounds import importance_weighted
@@ -144,10 +145,8 @@ def build(config: Config) -> Experiment:
     in_test = {kind: mask_of(config, kind, data.shape) for kind in config.test_masks}
     vae = model(config, data)
 
-    def game(options: Mapping[str, Array | float]):
-        if others := sorted(set(options) - {"learning_rate"}):
-            raise ValueError(f"only learning_rate of missing_data can be swept, {others[0]} is not of the game")
-        rate = optax.cosine_decay_schedule(options.get("learning_rate", config.learning_rate), config.steps)
+    def game(config):
+        rate = optax.cosine_decay_schedule(config.learning_rate, config.steps)
         return iwae_game(vae, optax.adam(rate), k=config.k)
 
     def seen(part, key, batch):
@@ -200,14 +199,14 @@ def build(config: Config) -> Experiment:
         return result(config, data, errors)._replace(pictures=canvases)
 
     return Experiment(
-        game=game({}),
+        game=game(config),
         data=data.data,
         prepare=lambda key, batch: {"x": seen("train", key, batch)},
         evaluate=evaluate,
         pictures=pictures,
         finish=finish,
         watch="bound",
-        variant=game,
+        variant=variant("missing_data", game, config, "learning_rate"),
     )
 
 
