@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments.common.latent import HELD, LatentConfig, model
+from experiments.common.latent import HELD, SampledConfig, model
 from experiments.common.pictures import vae_pictures
 from experiments.common.view import Likelihood, View, view
 from jaxgen.data import Dataset, preprocess
@@ -45,7 +45,7 @@ ROWS = 10  # models in a picture, at most
 
 
 @dataclass(frozen=True)
-class Config(LatentConfig):
+class Config(SampledConfig):
     """Options of anomaly detection."""
 
     steps: int = 2000

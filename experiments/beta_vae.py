@@ -23,9 +23,8 @@ import optax
 from experiments.common.latent import LatentConfig, check_not_negative, model
 from experiments.common.pictures import vae_pictures
 from experiments.common.view import View, view
-from jaxgen.games.capacity_vae import capacity_vae_game, grow
 from jaxgen.games.side_by_side import own, side_by_side
-from jaxgen.games.vae import vae_game
+from jaxgen.games.vae import grow, vae_game
 from jaxgen.losses.bounds import capacity_bound, elbo
 from jaxgen.losses.divergences import gaussian_kl
 from jaxgen.metrics.batched import over
@@ -69,8 +68,7 @@ class Config(LatentConfig):
 
 def bounds(vae: VAE, params: Any, x: jax.Array, key: jax.Array) -> dict[str, jax.Array]:
     """Return the reconstruction's log-likelihood [B], the KL [B] and [B, latent], nats, and the codes [B, latent]."""
-    mean, log_scale = vae.encode(params, x)
-    z = mean + jnp.exp(log_scale) * jax.random.normal(key, mean.shape)
+    z, mean, log_scale = vae.draw(params, x, key)
     each = jax.vmap(gaussian_kl, (1, 1), 1)(mean[:, :, None], log_scale[:, :, None])
     log_likelihood = vae.output.log_likelihood(x, vae.decode(params, z))
     return {"log_likelihood": log_likelihood, "kl": each.sum(-1), "each": each, "codes": mean}
@@ -86,11 +84,11 @@ def build(config: Config) -> Experiment:
 
     def game(config):
         adam = optax.adam(optax.cosine_decay_schedule(config.learning_rate, config.steps))
-        if config.capacity is None:
-            first = vae_game(vae, adam, beta=lambda step: jnp.float32(1.0) * config.beta)
-        else:
+        weight, capacity = config.beta, None
+        if config.capacity is not None:
             steps = config.steps // 2 if config.capacity_steps is None else config.capacity_steps
-            first = capacity_vae_game(vae, adam, gamma=config.gamma, capacity=grow(config.capacity, steps))
+            weight, capacity = config.gamma, grow(config.capacity, steps)
+        first = vae_game(vae, adam, beta=lambda step: jnp.float32(1.0) * weight, capacity=capacity)
         return side_by_side({"beta": first, "plain": vae_game(vae, adam)})
 
     def objective(rows):

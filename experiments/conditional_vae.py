@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments.common.latent import Latent, LatentConfig, evaluation, likelihood_scorer, model
+from experiments.common.latent import Latent, SampledConfig, evaluation, likelihood_scorer, model
 from experiments.common.view import View, view
 from jaxgen.games.vae import vae_game
 from jaxgen.losses.divergences import gaussian_kl
@@ -31,7 +31,7 @@ CLASSIFIED = 50  # importance samples a class of the classifier's log p(x|class)
 
 
 @dataclass(frozen=True)
-class Config(LatentConfig):
+class Config(SampledConfig):
     """Options of the conditional VAE."""
 
     steps: int = 5000

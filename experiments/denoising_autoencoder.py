@@ -150,6 +150,7 @@ def build(config: Config) -> Experiment:
     if not data.images:
         raise ValueError(f"a denoising autoencoder repairs images, {config.data} has vectors of shape {data.shape}")
     spoil, error = corruption(config, data.shape), OUTPUTS[config.loss].error
+    jax.eval_shape(spoil, KEY, np.zeros((1, *data.shape), np.float32))  # what is wrong is found before all compute
     models = {PLAIN: model(config, data.shape), DENOISING: model(config, data.shape, noise=config.layer_noise)}
 
     reconstructed = {name: jax.jit(one.reconstruct) for name, one in models.items()}

@@ -11,7 +11,7 @@ python -m experiments.dfc_vae --data photos --features vgg19.npz
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
@@ -22,6 +22,7 @@ import optax
 
 from experiments.common.against import summarise_against
 from experiments.common.autoencoders import ACTIVATIONS, KEY, Scaled, check_range, check_widths
+from experiments.common.variants import variant
 from jaxgen.data.lazy import size
 from jaxgen.games.autoencoder import Trainee, autoencoder_game, params_of
 from jaxgen.games.variational import variational
@@ -106,7 +107,8 @@ def features_of(config: Config, data: Scaled) -> tuple[Callable, Callable | None
     return (
         lambda x: tuple(network.apply(x)[place] for place in places),
         network.logits,
-        f"a convolutional classifier of the training set (test accuracy {100 * network.accuracy:.1f} %)",
+        f"a convolutional classifier of the training set (test accuracy {100 * network.accuracy:.1f} %), the one that "
+        "also says which class a reconstruction is of",
     )
 
 
@@ -211,7 +213,7 @@ def build(config: Config) -> Experiment:
         finish=finish,
         watch="log_objective",
         watch_mode="min",
-        variant=lambda options: game(replace(config, **options)),
+        variant=variant("dfc_vae", game, config, "learning_rate"),
         summarise=partial(summarise_against, {title(name, ARMS[0]): title(name, ARMS[1]) for name in names}),
     )
 

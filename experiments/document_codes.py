@@ -5,7 +5,7 @@ python -m experiments.document_codes
     half a minute on two cores
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, partial
 
 import jax
@@ -14,6 +14,7 @@ import numpy as np
 import optax
 
 from experiments.common.autoencoders import check_range, check_widths
+from experiments.common.variants import variant
 from jaxgen.data import PARTS, Dataset
 from jaxgen.games.autoencoder import Trainee, autoencoder_game, params_of
 from jaxgen.losses.reconstruction import multinomial
@@ -73,11 +74,11 @@ def build(config: Config) -> Experiment:
     words = data.train["x"].shape[1]
     model = mlp_autoencoder((words,), config.hidden, config.code, mean=jax.nn.softmax, **config.types)
 
-    def objective(params, x, key):
-        seen = x * jax.random.bernoulli(key, 1 - config.drop, x.shape)
-        return multinomial(probabilities(x), model.decode(params, model.encode(params, scaled(seen))))
-
     def game(config):
+        def objective(params, x, key):
+            seen = x * jax.random.bernoulli(key, 1 - config.drop, x.shape)
+            return multinomial(probabilities(x), model.decode(params, model.encode(params, scaled(seen))))
+
         tx = optax.adam(optax.cosine_decay_schedule(config.learning_rate, config.steps))
         return autoencoder_game({NAME: Trainee(model, objective, tx)})
 
@@ -156,7 +157,7 @@ def build(config: Config) -> Experiment:
         finish=finish,
         watch="nats",
         watch_mode="min",
-        variant=lambda options: game(replace(config, **options)),
+        variant=variant("document_codes", game, config, "learning_rate", "drop"),
     )
 
 

@@ -14,7 +14,7 @@ import optax
 
 from experiments.common.latent import (
     Latent,
-    LatentConfig,
+    SampledConfig,
     check_not_negative,
     decoder,
     evaluation,
@@ -38,7 +38,7 @@ KEY = jax.random.key(0)
 
 
 @dataclass(frozen=True)
-class Config(LatentConfig):
+class Config(SampledConfig):
     """Options of the hierarchical VAE; --hidden and --latent are of the bottom layer."""
 
     steps: int = 4000
@@ -102,7 +102,7 @@ def build(config: Config) -> Experiment:
     def game(config):
         rate = optax.cosine_decay_schedule(config.learning_rate, config.steps)
         own = iwae_game(hierarchy, optax.adam(rate), k=config.k, beta=warm_up(1.0, config.warm_up))
-        return started(own, config.start_from)
+        return started(own, config, same=("activation", "likelihood", "network", "inference"))
 
     @jax.jit
     def images(params, x):

@@ -12,7 +12,7 @@ from typing import Literal
 
 import optax
 
-from experiments.common.latent import Latent, LatentConfig, evaluation, likelihood_scorer, model
+from experiments.common.latent import Latent, SampledConfig, evaluation, likelihood_scorer, model
 from experiments.common.pictures import code_pictures, vae_pictures
 from experiments.common.view import view
 from jaxgen.games.iwae import doubly, iwae_game, plain
@@ -27,7 +27,7 @@ BOUNDS = {"plain": plain, "doubly": doubly}
 
 
 @dataclass(frozen=True)
-class Config(LatentConfig):
+class Config(SampledConfig):
     """Options of the importance weighted autoencoder."""
 
     steps: int = 4000
@@ -66,7 +66,7 @@ def build(config: Config) -> Experiment:
     def game(config):
         rate = optax.cosine_decay_schedule(config.learning_rate, config.steps)
         own = iwae_game(vae, optax.adam(rate), k=config.k, bound=BOUNDS[config.gradient])
-        return started(own, config.start_from)
+        return started(own, config, same=("activation", "likelihood", "network"))
 
     def finish(state, progress: Progress) -> Result:
         return score(state.params, progress)._replace(pictures=code_pictures(vae, state.params, seen))

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 from sklearn.neighbors import NearestNeighbors
@@ -19,11 +18,9 @@ from sklearn.neighbors import NearestNeighbors
 from experiments.common.latent import LatentConfig, decoder, model, trunk
 from experiments.common.view import View, view
 from jaxgen.games.autoencoder import Trainee, autoencoder_game, params_of, reconstruct
-from jaxgen.losses.bounds import elbo
-from jaxgen.losses.divergences import gaussian_kl
+from jaxgen.games.variational import variational
 from jaxgen.metrics.batched import over
 from jaxgen.models.autoencoder import Autoencoder, CodeEncoder
-from jaxgen.models.vae import VAE
 from jaxgen.run.cli import main
 from jaxgen.run.data import first, open_data
 from jaxgen.run.experiment import Experiment, Progress, Result
@@ -46,17 +43,6 @@ class Config(LatentConfig):
     """training steps of the whole run"""
     latent: int = 2
     """dimensions of the code"""
-
-
-def negative_elbo(vae: VAE):
-    """Return the VAE's objective (params, x, key) -> [B] nats."""
-
-    def objective(params, x, key):
-        mean, log_scale = vae.encode(params, x)
-        z = mean + jnp.exp(log_scale) * jax.random.normal(key, mean.shape)
-        return -elbo(vae.output.log_likelihood(x, vae.decode(params, z)), gaussian_kl(mean, log_scale))
-
-    return objective
 
 
 def scaled(seen: View, part: str) -> np.ndarray:
@@ -97,7 +83,7 @@ def build(config: Config) -> Experiment:
         return autoencoder_game(
             {
                 "autoencoder": Trainee(plain, reconstruct(plain, error), rate),
-                "vae": Trainee(vae, negative_elbo(vae), rate),
+                "vae": Trainee(vae, variational(vae, error), rate),
             }
         )
 
@@ -133,12 +119,14 @@ def build(config: Config) -> Experiment:
         canvases, label = {}, seen.data.test.get("label")
         for name in models:
             found = codes(name, "test", params)
-            pairs = max(1, min(STRIPS, len(found) // 2))
+            pairs, centre = max(1, min(STRIPS, len(found) // 2)), found.mean(0)
+            away = found - centre[None]  # a plain autoencoder's codes lie anywhere: circles are about their middle
             for kind, between in {"linear": interpolate, "spherical": interpolate_spherically}.items():
-                ends = between(found[:pairs], found[-pairs:], LONG).reshape(-1, config.latent)
+                ends = centre + between(away[:pairs], away[-pairs:], LONG).reshape(-1, config.latent)
                 canvases[f"{kind}_{name}"] = tile(draw(name, params, ends), columns=LONG)
-            centre, spread = found.mean(0), found.std(0).max()
-            swept = traverse(centre, np.arange(min(8, config.latent)), spread * np.linspace(-2, 2, LONG))
+            swept_latents = np.arange(min(8, config.latent))
+            spread = np.linspace(-2, 2, LONG)[None] * found.std(0)[swept_latents, None]
+            swept = traverse(centre, swept_latents, centre[swept_latents, None] + spread)
             canvases[f"traversal_{name}"] = tile(draw(name, params, swept.reshape(-1, config.latent)), columns=LONG)
             canvases[f"samples_{name}"] = tile(draw(name, params, sample(name, params, 64)))
             if config.latent == 2:

@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
 from experiments.common.autoencoders import Scaled, check_range, check_widths
+from experiments.common.latent import numbers, trunk
+from experiments.common.variants import variant
 from jaxgen.data import masks
 from jaxgen.games.iwae import iwae_game
 from jaxgen.losses.bounds import importance_weighted
@@ -29,9 +30,7 @@ from jaxgen.metrics.batched import over
 from jaxgen.metrics.imputation import hidden_error, mean_fill, nearest_fill
 from jaxgen.metrics.likelihood import check_samples
 from jaxgen.models import missing
-from jaxgen.models.vae import VAE, Decoder, Encoder, LocationScale
-from jaxgen.nn.conv import ConvTower, DeconvTower
-from jaxgen.nn.mlp import MLP
+from jaxgen.models.vae import VAE, Encoder, LocationScale
 from jaxgen.run.cli import main
 from jaxgen.run.data import open_data
 from jaxgen.run.experiment import Common, Experiment, Progress, Result
@@ -40,7 +39,6 @@ from jaxgen.viz.pairs import beside
 
 Array = jax.Array
 Kind = Literal["random", "half", "left", "right", "top", "bottom", "block"]
-ACTIVATIONS = {"tanh": nn.tanh, "relu": nn.relu, "silu": nn.silu}
 SEEDS = {"train": 0, "validation": 1, "test": 2}  # of masks drawn once
 HALVES = {"half": masks.half, "left": masks.left, "right": masks.right, "top": masks.top, "bottom": masks.bottom}
 SCORED = 2000  # test images that are imputed, at most
@@ -99,6 +97,8 @@ class Config(Common):
         check_range(self, "learning_rate", 0)
         if self.scale is not None:
             check_range(self, "scale", 0, above=True)
+            if self.likelihood == "bernoulli":
+                raise ValueError(f"--scale is of a gaussian output, got {self.scale} for bernoulli")
         if self.network == "conv" and not self.channels:
             raise ValueError("--channels must name at least one layer for --network conv, got none")
         for name in ("train_masks", "test_masks"):
@@ -130,17 +130,10 @@ def hidden_once(mask: masks.Mask, x: np.ndarray, part: str) -> np.ndarray:
 
 def model(config: Config, data: Scaled) -> VAE:
     """Return the networks of a VAE of incomplete images."""
-    activation, shape = ACTIVATIONS[config.activation], data.shape
-    if config.network == "conv":
-        there = ConvTower(config.channels, activation, **config.types)
-        back = DeconvTower(config.channels[::-1], shape[:2], activation, **config.types)
-    else:
-        there = MLP(config.hidden, activation, **config.types)
-        back = MLP(config.hidden[::-1], activation, **config.types)
-    encoder, numbers = Encoder(there, config.latent, **config.types), Decoder(back, shape, **config.types)
+    encoder, decoder = Encoder(trunk(config), config.latent, **config.types), numbers(config, data.shape)
     if config.likelihood == "bernoulli":
-        return VAE(encoder, numbers, missing.BERNOULLI, config.latent)
-    return VAE(encoder, LocationScale(numbers, config.scale), missing.GAUSSIAN, config.latent)
+        return VAE(encoder, decoder, missing.BERNOULLI, config.latent)
+    return VAE(encoder, LocationScale(decoder, config.scale), missing.GAUSSIAN, config.latent)
 
 
 def build(config: Config) -> Experiment:
@@ -152,10 +145,8 @@ def build(config: Config) -> Experiment:
     in_test = {kind: mask_of(config, kind, data.shape) for kind in config.test_masks}
     vae = model(config, data)
 
-    def game(options: Mapping[str, Array | float]):
-        if others := sorted(set(options) - {"learning_rate"}):
-            raise ValueError(f"only learning_rate of missing_data can be swept, {others[0]} is not of the game")
-        rate = optax.cosine_decay_schedule(options.get("learning_rate", config.learning_rate), config.steps)
+    def game(config):
+        rate = optax.cosine_decay_schedule(config.learning_rate, config.steps)
         return iwae_game(vae, optax.adam(rate), k=config.k)
 
     def seen(part, key, batch):
@@ -208,14 +199,14 @@ def build(config: Config) -> Experiment:
         return result(config, data, errors)._replace(pictures=canvases)
 
     return Experiment(
-        game=game({}),
+        game=game(config),
         data=data.data,
         prepare=lambda key, batch: {"x": seen("train", key, batch)},
         evaluate=evaluate,
         pictures=pictures,
         finish=finish,
         watch="bound",
-        variant=game,
+        variant=variant("missing_data", game, config, "learning_rate"),
     )
 
 

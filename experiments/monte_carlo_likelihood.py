@@ -41,13 +41,15 @@ class Config(LatentConfig):
     """independent estimates of each size"""
     examples: int = 32
     """test examples whose log p is estimated"""
+    samples_chunk: int = 50
+    """samples held in memory at once"""
 
     def check(self) -> None:
         """Raise ValueError for values that no run can have."""
         super().check()
-        for name in ("most", "examples"):
+        for name in ("most", "examples", "samples_chunk"):
             if getattr(self, name) < 1:
-                raise ValueError(f"--{name} must be at least 1, got {getattr(self, name)}")
+                raise ValueError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(self, name)}")
         if self.repeats < 2:
             raise ValueError(f"--repeats must be at least 2 for a spread, got {self.repeats}")
 

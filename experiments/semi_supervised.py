@@ -6,7 +6,7 @@ python -m experiments.semi_supervised
 python -m experiments.semi_supervised --data tfds:mnist --labels 100 1000 --steps 20000 --hidden 500 --code 64
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,7 @@ import optax
 
 from experiments.common.against import summarise_against
 from experiments.common.autoencoders import KEY, OUTPUTS, Scaled, check_range, check_widths
+from experiments.common.variants import variant
 from jaxgen.data import corrupt
 from jaxgen.data.lazy import size, take_rows
 from jaxgen.data.subset import balanced_subset, check_balanced
@@ -179,7 +180,7 @@ def build(config: Config) -> Experiment:
         finish=finish,
         watch="error",
         watch_mode="min",
-        variant=lambda options: game(replace(config, **options)),
+        variant=variant("semi_supervised", game, config, "learning_rate"),
         summarise=partial(summarise_against, {title(count, ARMS[0]): title(count, ARMS[1]) for count in config.labels}),
     )
 

@@ -12,7 +12,7 @@ import optax
 
 from experiments.common.latent import (
     Latent,
-    LatentConfig,
+    SampledConfig,
     check_not_negative,
     evaluation,
     likelihood_scorer,
@@ -29,7 +29,7 @@ from jaxgen.run.experiment import Experiment, Progress, Result
 
 
 @dataclass(frozen=True)
-class Config(LatentConfig):
+class Config(SampledConfig):
     """Options of the variational autoencoder."""
 
     beta: float = 1.0

@@ -19,8 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments.common.latent import ACTIVATIONS, check_not_negative
-from experiments.common.view import Binarise, Likelihood, View, view
+from experiments.common.latent import ACTIVATIONS, OutputConfig, check_not_negative, with_output
+from experiments.common.view import View, view
 from jaxgen.data.lazy import size
 from jaxgen.games.vq_vae import codes_of, vq_vae_game
 from jaxgen.losses.quantisation import perplexity
@@ -28,12 +28,11 @@ from jaxgen.losses.reconstruction import squared_error
 from jaxgen.metrics.batched import over
 from jaxgen.metrics.patches import patch_quantiser
 from jaxgen.models import categorical
-from jaxgen.models.vae import BERNOULLI, GAUSSIAN, LocationScale, logistic
 from jaxgen.models.vq_vae import VQVAE, GridDecoder, GridEncoder
 from jaxgen.nn.quantise import counts, nearest
 from jaxgen.run.cli import main
 from jaxgen.run.data import first, open_data
-from jaxgen.run.experiment import Common, Experiment, Progress, Result
+from jaxgen.run.experiment import Experiment, Progress, Result
 from jaxgen.run.loop import DEFAULT_BATCH
 from jaxgen.viz.bars import bars
 from jaxgen.viz.images import tile
@@ -44,7 +43,7 @@ FITTED = 2000  # training examples that the prior of the codes is fitted to whil
 
 
 @dataclass(frozen=True)
-class Config(Common):
+class Config(OutputConfig):
     """Options of the vector-quantised autoencoder."""
 
     steps: int = 4000
@@ -67,14 +66,6 @@ class Config(Common):
     """residual blocks on either side of the codes"""
     activation: Literal["tanh", "relu", "silu"] = "relu"
     """activation of every hidden layer"""
-    likelihood: Likelihood | None = None
-    """output distribution (default: bernoulli for grey images, gaussian for others); logistic is discretised"""
-    binarise: Binarise = "dynamic"
-    """how bernoulli images are made binary: drawn anew each time, drawn once, or cut at one half"""
-    scale: float | None = None
-    """scale of a gaussian or logistic output (default: learned)"""
-    learning_rate: float = 1e-3
-    """Adam's step size at the start; it decays to zero as a cosine"""
 
     def check(self) -> None:
         """Raise ValueError for values that no run can have."""
@@ -89,9 +80,7 @@ class Config(Common):
         for name in ("decay", "restart"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"--{name} must be in [0, 1), got {getattr(self, name)}")
-        if self.scale is not None and not 0 < self.scale < np.inf:
-            raise ValueError(f"--scale must be above 0 and finite, got {self.scale}")
-        check_not_negative(self, "commitment", "blocks", "learning_rate")
+        check_not_negative(self, "commitment", "blocks")
 
 
 def model(config: Config, seen: View) -> VQVAE:
@@ -101,10 +90,7 @@ def model(config: Config, seen: View) -> VQVAE:
     shared = {"blocks": config.blocks, "activation": ACTIVATIONS[config.activation], **config.types}
     encoder = GridEncoder(config.channels, config.dimension, **shared)
     decoder = GridDecoder(config.channels[::-1], seen.shape, **shared)
-    if seen.likelihood == "bernoulli":
-        return VQVAE(encoder, decoder, BERNOULLI)
-    output = GAUSSIAN if seen.likelihood == "gaussian" else logistic(seen.data.levels)
-    return VQVAE(encoder, LocationScale(decoder, config.scale), output)
+    return VQVAE(encoder, *with_output(config, decoder, seen))
 
 
 def places(config: Config, seen: View) -> int:

@@ -14,7 +14,7 @@ from experiments.common.view import Binarise, Likelihood, View
 from jaxgen.data import Dataset
 from jaxgen.metrics.batched import over
 from jaxgen.metrics.likelihood import check_samples, importance_sampled
-from jaxgen.models.vae import BERNOULLI, GAUSSIAN, VAE, Decoder, Encoder, LocationScale, logistic
+from jaxgen.models.vae import BERNOULLI, GAUSSIAN, VAE, Decoder, Encoder, LocationScale, Output, logistic
 from jaxgen.nn.conv import ConvTower, DeconvTower
 from jaxgen.nn.mlp import MLP
 from jaxgen.run.experiment import Common, Progress, Result
@@ -25,8 +25,31 @@ ACTIVATIONS = {"tanh": nn.tanh, "relu": nn.relu, "silu": nn.silu}
 
 
 @dataclass(frozen=True)
-class LatentConfig(Common):
-    """Options of every experiment with a decoder p(x|z)."""
+class OutputConfig(Common):
+    """Options of every experiment with a likelihood p(x|z)."""
+
+    activation: Literal["tanh", "relu", "silu"] = "tanh"
+    """activation of every hidden layer"""
+    likelihood: Likelihood | None = None
+    """output distribution (default: bernoulli for grey images, gaussian for others); logistic is discretised"""
+    binarise: Binarise = "dynamic"
+    """how bernoulli images are made binary: drawn anew each time, drawn once, or cut at one half"""
+    scale: float | None = None
+    """scale of a gaussian or logistic output (default: learned)"""
+    learning_rate: float = 1e-3
+    """Adam's step size at the start; it decays to zero as a cosine"""
+
+    def check(self) -> None:
+        """Raise ValueError for values that no run can have."""
+        super().check()
+        if self.scale is not None and not 0 < self.scale < np.inf:
+            raise ValueError(f"--scale must be above 0 and finite, got {self.scale}")
+        check_not_negative(self, "learning_rate")
+
+
+@dataclass(frozen=True)
+class LatentConfig(OutputConfig):
+    """Options of every experiment with Gaussian codes z."""
 
     steps: int = 10_000
     """training steps of the whole run"""
@@ -36,18 +59,23 @@ class LatentConfig(Common):
     """widths of the mlp's layers (the decoder has them in reverse)"""
     channels: tuple[int, ...] = (32, 64)
     """channels of the conv network's layers, each of which halves the image"""
-    activation: Literal["tanh", "relu", "silu"] = "tanh"
-    """activation of every hidden layer"""
     latent: int = 16
     """dimensions of z"""
-    likelihood: Likelihood | None = None
-    """output distribution (default: bernoulli for grey images, gaussian for others); logistic is discretised"""
-    binarise: Binarise = "dynamic"
-    """how bernoulli images are made binary: drawn anew each time, drawn once, or cut at one half"""
-    scale: float | None = None
-    """scale of a gaussian or logistic output (default: learned)"""
-    learning_rate: float = 1e-3
-    """Adam's step size at the start; it decays to zero as a cosine"""
+
+    def check(self) -> None:
+        """Raise ValueError for values that no run can have."""
+        super().check()
+        for name in ("latent", "hidden", "channels"):
+            if any(width < 1 for width in np.ravel(getattr(self, name))):
+                raise ValueError(f"--{name} must be at least 1, got {getattr(self, name)}")
+        if self.network == "conv" and not self.channels:
+            raise ValueError("--channels must name at least one layer for --network conv, got none")
+
+
+@dataclass(frozen=True)
+class SampledConfig(LatentConfig):
+    """Options of every experiment that ends with log p(x) by importance sampling."""
+
     samples: int = 5000
     """importance samples an example of the final log-likelihood"""
     samples_chunk: int = 50
@@ -57,14 +85,6 @@ class LatentConfig(Common):
         """Raise ValueError for values that no run can have."""
         super().check()
         check_samples(self.samples, self.samples_chunk)
-        for name in ("latent", "hidden", "channels"):
-            if any(width < 1 for width in np.ravel(getattr(self, name))):
-                raise ValueError(f"--{name} must be at least 1, got {getattr(self, name)}")
-        if self.network == "conv" and not self.channels:
-            raise ValueError("--channels must name at least one layer for --network conv, got none")
-        if self.scale is not None and not 0 < self.scale < np.inf:
-            raise ValueError(f"--scale must be above 0 and finite, got {self.scale}")
-        check_not_negative(self, "learning_rate")
 
 
 def check_not_negative(config: Any, *names: str) -> None:
@@ -75,27 +95,38 @@ def check_not_negative(config: Any, *names: str) -> None:
 
 
 def trunk(config: LatentConfig, widths: tuple[int, ...] | None = None) -> nn.Module:
-    """Return the body of a network that reads x (or, as an mlp of these widths, anything)."""
+    """Return the body of a network that reads x (or, as an mlp of these widths, anything), by its network options."""
     activation = ACTIVATIONS[config.activation]
     if config.network == "conv" and widths is None:
         return ConvTower(config.channels, activation, **config.types)
     return MLP(config.hidden if widths is None else widths, activation, **config.types)
 
 
-def decoder(config: LatentConfig, view: View) -> tuple[nn.Module, Any]:
-    """Return the network z -> output, and the output's kind."""
-    shape, activation = view.shape, ACTIVATIONS[config.activation]
+def numbers(config: LatentConfig, shape: tuple[int, ...]) -> Decoder:
+    """Return the network z -> one number a dimension of x, of this shape."""
+    activation = ACTIVATIONS[config.activation]
     if config.network == "conv" and len(shape) != 3:
         raise ValueError(f"--network conv needs images, {config.data} has vectors of shape {shape}")
     if config.network == "conv":
         back = DeconvTower(config.channels[::-1], shape[:2], activation, **config.types)
     else:
         back = MLP(config.hidden[::-1], activation, **config.types)
-    numbers = Decoder(back, shape, **config.types)
+    return Decoder(back, shape, **config.types)
+
+
+def with_output(config: OutputConfig, network: nn.Module, view: View) -> tuple[nn.Module, Output]:
+    """Return the network z -> output, around one of the output's means or logits, and the output's kind."""
     if view.likelihood == "bernoulli":
-        return numbers, BERNOULLI
+        if config.scale is not None:
+            raise ValueError(f"--scale is of gaussian and logistic outputs, got {config.scale} for bernoulli")
+        return network, BERNOULLI
     output = logistic(view.data.levels) if view.likelihood == "logistic" else GAUSSIAN
-    return LocationScale(numbers, config.scale), output
+    return LocationScale(network, config.scale), output
+
+
+def decoder(config: LatentConfig, view: View) -> tuple[nn.Module, Output]:
+    """Return the network z -> output, and the output's kind."""
+    return with_output(config, numbers(config, view.shape), view)
 
 
 def model(config: LatentConfig, view: View) -> VAE:
@@ -129,7 +160,7 @@ def evaluation(latent: Latent, view: View) -> Callable[[Any], dict[str, float]]:
     return evaluate
 
 
-def likelihood_scorer(config: LatentConfig, latent: Latent, view: View) -> Callable[[Any, Progress], Result]:
+def likelihood_scorer(config: SampledConfig, latent: Latent, view: View) -> Callable[[Any, Progress], Result]:
     """Return (params, progress) -> the result: test -log p by importance sampling beside the baseline."""
 
     @jax.jit
@@ -167,7 +198,7 @@ def exact(data: Dataset) -> dict[str, float]:
     return {"exact negative log-density of the data": -known.mean()}
 
 
-def likelihood_protocol(config: LatentConfig, log_p: np.ndarray) -> str:
+def likelihood_protocol(config: SampledConfig, log_p: np.ndarray) -> str:
     """Say how log p was estimated."""
     error = log_p.std() / np.sqrt(len(log_p))
     return (

@@ -4,6 +4,8 @@ Vincent et al. 2010, "Stacked Denoising Autoencoders", section 3.3. x is real-va
 then nobody checks them. A corruption that leaves nothing of x raises ValueError: there is no way back.
 """
 
+import math
+
 import jax
 import jax.numpy as jnp
 
@@ -17,14 +19,19 @@ def gaussian(key: Array, x: Array, *, level: Array | float) -> Array:
 
 
 def masking(key: Array, x: Array, *, level: Array | float) -> Array:
-    """Return x with each number set to 0 with probability `level`, in [0, 1)."""
+    """Return x with each number set to 0 with probability `level`, in [0, 1): at least one is left, in the mean."""
     _check("masking", level, 0, 1)
+    _check_left("masking", level, x.shape)
     return jnp.where(jax.random.bernoulli(key, level, x.shape), 0, x)
 
 
 def salt_and_pepper(key: Array, x: Array, *, level: Array | float, low: float = 0.0, high: float = 1.0) -> Array:
-    """Return x with each number replaced, with probability `level` in [0, 1), by `low` or `high` at equal odds."""
+    """Return x with each number replaced, with probability `level`, by `low` or `high` at equal odds.
+
+    level: in [0, 1): at least one number is left, in the mean.
+    """
     _check("salt and pepper", level, 0, 1)
+    _check_left("salt and pepper", level, x.shape)
     u = jax.random.uniform(key, x.shape, x.dtype)
     return jnp.where(u < level / 2, low, jnp.where(u < level, high, x))
 
@@ -57,3 +64,9 @@ def block_mask(key: Array, shape: tuple[int, ...], *, height: int, width: int) -
 def _check(name: str, level: Array | float, low: float, high: float) -> None:
     if isinstance(level, int | float) and not low <= level < high:
         raise ValueError(f"{name}: expected a level of at least {low} and below {high}, got {level}")
+
+
+def _check_left(name: str, level: Array | float, shape: tuple[int, ...]) -> None:
+    numbers = math.prod(shape[1:])
+    if isinstance(level, int | float) and (1 - level) * numbers < 1:
+        raise ValueError(f"{name}: expected to leave at least one of {numbers} numbers, in the mean, got level {level}")

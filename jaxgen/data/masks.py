@@ -17,10 +17,16 @@ Mask = Callable[[Array, Shape], Array]
 
 
 def random(key: Array, shape: Shape, *, hidden: float) -> Array:
-    """Hide each pixel with probability `hidden`, above 0 and below 1."""
+    """Hide each pixel with probability `hidden`: at least one of an image, and not all, in the mean."""
     _check(shape)
     if not 0 < hidden < 1:
         raise ValueError(f"random mask: expected to hide a share above 0 and below 1, got {hidden}")
+    pixels = shape[1] * shape[2]
+    if not 1 <= hidden * pixels <= pixels - 1:
+        raise ValueError(
+            f"random mask: expected to hide at least one pixel of {shape[1]} x {shape[2]} and not all, in the mean, "
+            f"got a share of {hidden}, {hidden * pixels:.2g} pixels"
+        )
     return jax.random.bernoulli(key, 1 - hidden, (*shape[:3], 1))
 
 

@@ -33,7 +33,12 @@ def plain(model: Weighted, params: Any, x: Array, key: Array, k: int, beta: Arra
 
 
 def doubly(model: VAE, params: Any, x: Array, key: Array, k: int, beta: Array | float = 1.0) -> Array:
-    """Return the bound of k samples [B], nats, with the doubly reparameterised gradient. It takes no beta but 1."""
+    """Return the bound of k samples [B], nats, with the doubly reparameterised gradient.
+
+    Raises ValueError for a beta other than 1.0: the gradient is that of the importance weights themselves.
+    """
+    if not isinstance(beta, float | int) or beta != 1:
+        raise ValueError(f"doubly: expected no beta but 1.0, which the gradient is derived for, got {beta}")
     mean, log_scale = model.encode(params, x)
     noise = jax.random.normal(key, (k, *mean.shape))
     z = mean[None] + jnp.exp(log_scale)[None] * noise
@@ -47,11 +52,12 @@ def iwae_game(
     *,
     k: int,
     bound: Bound = plain,
-    beta: Callable[[Array], Array] = lambda step: jnp.float32(1.0),
+    beta: Callable[[Array], Array] = lambda step: 1.0,
 ) -> Game:
     """Return the game that moves encoder and decoder up the bound of k samples, on batches with "x" [B, ...].
 
-    bound: `plain`, `doubly`, or one of your own. beta: step -> weight of log p(z) - log q(z|x), to warm up.
+    bound: `plain`, `doubly`, or one of your own. beta: step -> weight of log p(z) - log q(z|x), to warm up, which
+    `doubly` refuses.
     """
 
     def init(key, batch):

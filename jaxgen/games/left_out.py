@@ -34,8 +34,7 @@ def left_out_game(vae: VAE, tx: optax.GradientTransformation, *, left_out: jax.A
         # Under pmap a device's mean counts as 1 / devices of all, however many of its examples are kept.
         share = weight * total(1.0) / jnp.maximum(total(weight.sum()), 1.0)
 
-        mean, log_scale = vae.encode(params, batch["x"])
-        z = mean + jnp.exp(log_scale) * jax.random.normal(key, mean.shape)
+        z, mean, log_scale = vae.draw(params, batch["x"], key)
         log_likelihood = vae.output.log_likelihood(batch["x"], vae.decode(params, z))
         kl = gaussian_kl(mean, log_scale)
         value = (share * elbo(log_likelihood, kl)).sum()

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
 
 from jaxgen.games.autoencoder import Objective
 from jaxgen.losses.divergences import gaussian_kl
@@ -13,15 +12,14 @@ Array = jax.Array
 
 
 def variational(vae: VAE, error: Callable[[Array, Array], Array], *, beta: float = 1.0) -> Objective:
-    """Return the objective error(x, E[x|z]) + beta KL [B], with z ~ q(z|x), for a `jaxgen.games.autoencoder.Trainee`.
+    """Return the objective error(x, output) + beta KL [B], with z ~ q(z|x), for a `jaxgen.games.autoencoder.Trainee`.
 
-    error: (x, x again), each [B, ...] -> [B]. Minus a log-likelihood makes it the negative evidence lower bound;
-    a feature distance the objective of Hou et al. 2017, equation 3.
+    error: (x [B, ...], the decoder's output at z) -> [B], as of `reconstruct` there. Minus a log-likelihood makes it
+    the negative evidence lower bound; a feature distance the objective of Hou et al. 2017, equation 3.
     """
 
     def objective(params, x, key):
-        mean, log_scale = vae.encode(params, x)
-        z = mean + jnp.exp(log_scale) * jax.random.normal(key, mean.shape)
-        return error(x, vae.expect(params, z)) + beta * gaussian_kl(mean, log_scale)
+        z, mean, log_scale = vae.draw(params, x, key)
+        return error(x, vae.decode(params, z)) + beta * gaussian_kl(mean, log_scale)
 
     return objective

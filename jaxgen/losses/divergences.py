@@ -11,7 +11,8 @@ def gaussian_kl(mean: jax.Array, log_scale: jax.Array, *, free_nats: jax.Array |
     """Return KL(N(mean, exp(log_scale)^2) || N(0, 1)) [B] in nats, in closed form.
 
     mean, log_scale: [B, D]. free_nats: "free bits" of each latent (Kingma et al. 2016, equation 15): a
-    latent whose KL, averaged over the batch, is below this many nats counts as this many and has no gradient.
+    latent whose KL, averaged over the batch, is below this many nats counts as this many and has no gradient. The
+    batch is what is seen here at once: under pmap a device's own part, and a slice where gradients are accumulated.
     """
     chex.assert_rank([mean, log_scale], 2)
     chex.assert_equal_shape([mean, log_scale])

@@ -109,6 +109,11 @@ class VAE(NamedTuple):
         """Return mean and log standard deviation of q(z|x), each [B, latent]."""
         return self.encoder.apply(params["encoder"], x)
 
+    def draw(self, params: Any, x: Array, key: Array) -> tuple[Array, Array, Array]:
+        """Return z ~ q(z|x), by reparameterisation, beside q's mean and log standard deviation, each [B, latent]."""
+        mean, log_scale = self.encode(params, x)
+        return mean + jnp.exp(log_scale) * jax.random.normal(key, mean.shape), mean, log_scale
+
     def decode(self, params: Any, z: Array) -> Any:
         """Return the decoder's output at z [B, latent]."""
         return self.decoder.apply(params["decoder"], z)

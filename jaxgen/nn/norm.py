@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.game import AXIS
+from jaxgen.nn.axis import bound
 
 
 class BatchNorm(nn.Module):
@@ -23,18 +24,9 @@ class BatchNorm(nn.Module):
         """x: [B, ..., C]. train: normalise by the batch's own statistics, and let the running ones follow."""
         return nn.BatchNorm(
             use_running_average=not train,
-            axis_name=AXIS if _bound(AXIS) else None,
+            axis_name=AXIS if bound() else None,
             momentum=self.momentum,
             epsilon=self.epsilon,
             dtype=self.dtype,
             param_dtype=self.param_dtype,
         )(x)
-
-
-def _bound(axis: str) -> bool:
-    """Say whether this is being traced inside a map over the axis."""
-    try:
-        jax.lax.axis_index(axis)
-    except NameError:
-        return False
-    return True

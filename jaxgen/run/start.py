@@ -1,6 +1,7 @@
 """A game that starts from the networks of a finished run."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +11,28 @@ from jaxgen.game import Game
 from jaxgen.run.checkpoint import restore_params
 
 
-def started(game: Game, folder: str | None) -> Game:
-    """Return the game with the parameters of a finished run to start from; the game itself where folder is None.
+def started(game: Game, config: Any, *, same: Sequence[str] = ()) -> Game:
+    """Return the game with the parameters of the finished run in config.start_from; the game itself where it is None.
 
-    The networks must have the same names and shapes; a run of several seeds starts all from the same. Raises
-    ValueError for a folder without a finished run now, and for networks that differ when the run starts.
+    The networks must have the same names and shapes; a run of several seeds starts all from the same. same: options
+    that the two runs must share, which no shape tells. Raises ValueError for a folder without a finished run or with
+    other options now, and for networks that differ when the run starts.
     """
-    if folder is None:
+    if (folder := config.start_from) is None:
         return game
     try:
-        result = json.loads((Path(folder) / "result.json").read_text(encoding="utf-8"))
+        result, there = (
+            json.loads((Path(folder) / name).read_text(encoding="utf-8")) for name in ("result.json", "config.json")
+        )
     except (OSError, json.JSONDecodeError) as error:
         raise ValueError(
             f"--start-from needs the folder of a finished run, with a result.json; got {folder}"
         ) from error
+    for name in same:
+        if (came := there["config"].get(name)) != getattr(config, name):
+            raise ValueError(
+                f"--start-from {folder} has other networks: --{name} is {came} there and {getattr(config, name)} here"
+            )
     params = restore_params(Path(folder) / "checkpoints", result["best_step"])
 
     def init(key, batch):

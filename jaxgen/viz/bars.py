@@ -10,7 +10,7 @@ from jaxgen.viz.scatter import PALETTE, canvas_of, literal
 def bars(
     series: Mapping[str, np.ndarray], *, title: str = "", xlabel: str = "", ylabel: str = "", line: float | None = None
 ) -> np.ndarray:
-    """Each series [K] as bars over 0, ..., K - 1, one pair of axes a series, one above the other.
+    """Each series [K] as bars over 0, ..., K - 1, one pair of axes a series, one above the other, of one scale.
 
     Args:
       series: name -> values [K]; K may differ. Values that are not finite leave gaps.
@@ -32,8 +32,9 @@ def bars(
         raise ValueError(f"bars: expected series of values [K], at least one, got shapes {shapes}")
     figure = Figure(figsize=(7.2, 1.2 + 2.6 * len(series)), dpi=100, layout="constrained")
     figure.suptitle(literal(title))
+    axes = None
     for rank, (name, values) in enumerate(series.items()):
-        axes = figure.add_subplot(len(series), 1, rank + 1, ylabel=literal(ylabel))
+        axes = figure.add_subplot(len(series), 1, rank + 1, ylabel=literal(ylabel), sharey=axes)
         values = np.asarray(values, np.float64)
         width = 0.8 if len(values) <= 100 else 1.0  # gaps between very many bars would be all that is seen
         axes.bar(np.arange(len(values)), np.where(np.isfinite(values), values, 0), width, color=PALETTE[rank % 10])

@@ -10,16 +10,20 @@ def interpolate(a: np.ndarray, b: np.ndarray, steps: int) -> np.ndarray:
 
 
 def traverse(code: np.ndarray, latents: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return [R, V, D]: a code [D] in which one latent after the other, of `latents` [R], takes each of values [V].
+    """Return [R, V, D]: a code [D] in which one latent after the other, of `latents` [R], takes each of its values.
 
-    Raises ValueError for a latent that the code does not have.
+    values: [V], or [R, V] of each latent its own. Raises ValueError for a latent that the code does not have, or values
+    of another shape.
     """
     code, latents = np.asarray(code), np.asarray(latents, int)
     if code.ndim != 1 or not np.isin(latents, np.arange(len(code))).all():
         raise ValueError(f"traverse: expected latents of a code [D], got {latents.tolist()} of shape {code.shape}")
-    swept = np.tile(code, (len(latents), len(values), 1))
+    if (values := np.asarray(values)).ndim not in (1, 2) or (values.ndim == 2 and len(values) != len(latents)):
+        raise ValueError(f"traverse: expected values [V] or [{len(latents)}, V], got shape {values.shape}")
+    values = np.broadcast_to(values, (len(latents), values.shape[-1]))
+    swept = np.tile(code, (*values.shape, 1))
     for row, latent in enumerate(latents):
-        swept[row, :, latent] = values
+        swept[row, :, latent] = values[row]
     return swept
 
 

@@ -80,6 +80,8 @@ def test_levels_can_be_traced():
 def test_a_level_that_hides_all_is_refused(name, level):
     with pytest.raises(ValueError, match=f"expected a level of at least 0 and below 1, got {level}"):
         getattr(corrupt, name)(KEY, X, level=level)
+    with pytest.raises(ValueError, match=r"leave at least one of 6 numbers, in the mean, got level 0\.9"):
+        getattr(corrupt, name)(KEY, jnp.ones((5, 2, 3, 1)), level=0.9)
 
 
 @pytest.mark.parametrize("level", [-1.0, float("inf"), float("nan")])

@@ -66,6 +66,8 @@ def test_a_fixed_mask_follows_the_example_not_the_batch():
     [
         (partial(masks.random, hidden=1.0), (1, 4, 4, 1), "above 0 and below 1, got 1.0"),
         (partial(masks.random, hidden=0.0), (1, 4, 4, 1), "above 0 and below 1, got 0.0"),
+        (partial(masks.random, hidden=0.95), (1, 4, 4, 1), "and not all, in the mean, got a share of 0.95"),
+        (partial(masks.random, hidden=0.05), (1, 4, 4, 1), "at least one pixel of 4 x 4"),
         (partial(masks.random, hidden=float("nan")), (1, 4, 4, 1), "got nan"),
         (partial(masks.block, height=4, width=4), (1, 4, 4, 1), "got 4 x 4"),
         (partial(masks.block, height=0, width=2), (1, 4, 4, 1), "got 0 x 2"),

@@ -73,6 +73,7 @@ def test_the_filter_is_told_the_block_that_was_hidden():
         (["--data=ring", "--loss=squared"], "repairs images, ring has vectors of shape (2,)"),
         (["--data=ring"], "--loss cross-entropy needs images, ring is real-valued"),
         (["--level=1"], "--level must be above 0 and below 1, got 1.0"),
+        (["--level=0.99"], "masking: expected to leave at least one of 64 numbers"),
         (["--level=0"], "--level must be above 0 and below 1, got 0.0"),
         (["--corruption=gaussian", "--level=inf"], "--level must be above 0 and finite, got inf"),
         (["--corruption=block", "--level=0.99"], "--level 0.99 makes a block of the whole 8 x 8 image"),

@@ -59,6 +59,8 @@ def test_its_variants_run_to_their_reports(flags, tmp_path):
         (["--k=0"], "--k must be at least 1, got 0"),
         (["--samples=5"], "chunk must divide the 5 samples"),
         (["--scale=0"], "--scale must be above 0"),
+        (["--scale=0.1", "--likelihood=bernoulli"], "--scale is of a gaussian output, got 0.1"),
+        (["--hidden-share=0.99"], "at least one pixel of 8 x 8 and not all"),
         (["--network=conv", "--channels"], "--channels must name at least one layer"),
     ],
 )
@@ -78,10 +80,3 @@ def test_an_image_hides_the_same_pixels_for_ever_unless_they_are_redrawn():
         assert first.shape == (20, 8, 8, 2)
         assert (np.asarray(first) != np.asarray(second)).any() == redraw
         assert 0.4 < first[..., 1].mean() < 0.6
-
-
-def test_only_what_is_of_the_game_can_be_swept():
-    experiment = build(Config(hidden=(4,)))
-    experiment.variant({"learning_rate": 0.1})
-    with pytest.raises(ValueError, match="only learning_rate of missing_data can be swept, hidden_share is not"):
-        experiment.variant({"hidden_share": 0.1})

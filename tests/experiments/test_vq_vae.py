@@ -80,6 +80,7 @@ def test_a_code_book_larger_than_its_vectors_warns(capsys):
         (["--channels"], "--channels must name at least one layer"),
         (["--commitment=-1"], "--commitment must be finite and not negative, got -1.0"),
         (["--scale=0"], "--scale must be above 0"),
+        (["--scale=0.1"], "--scale is of gaussian and logistic outputs, got 0.1"),
         (["--data=ring"], "vq_vae needs images, ring has vectors of shape"),
     ],
 )

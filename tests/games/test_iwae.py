@@ -5,6 +5,7 @@ import optax
 import pytest
 
 from jaxgen.games.iwae import doubly, iwae_game, plain
+from jaxgen.games.vae import warm_up
 from jaxgen.losses.bounds import doubly_reparameterised, importance_weighted
 from jaxgen.models.vae import BERNOULLI, VAE, Decoder, Encoder
 from jaxgen.nn.mlp import MLP
@@ -49,6 +50,14 @@ def test_the_doubly_reparameterised_gradient_is_the_plain_one_in_expectation_wit
     assert abs(first).max() > 10 * np.sqrt(first_error.max())  # there is something to compare
     assert (abs(distance) < 3).mean() > 0.95 and abs(distance).max() < 4.5
     assert second_error.sum() < 0.8 * first_error.sum()
+
+
+def test_the_doubly_reparameterised_gradient_is_of_no_weighted_bound():
+    vae, _, x = made()
+    game = iwae_game(vae, optax.sgd(0.1), k=4, bound=doubly, beta=warm_up(1.0, 10))
+    state = init(game, KEY, {"x": x})
+    with pytest.raises(ValueError, match=r"expected no beta but 1\.0"):
+        make_step(game)(state, {"x": x})
 
 
 def test_the_decoder_has_the_gradient_of_the_bound_itself():

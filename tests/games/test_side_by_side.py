@@ -3,9 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxgen.games.capacity_vae import capacity_vae_game, grow
 from jaxgen.games.side_by_side import alone, own, side_by_side
-from jaxgen.games.vae import vae_game
+from jaxgen.games.vae import grow, vae_game
 from jaxgen.models.vae import BERNOULLI, VAE, Decoder, Encoder
 from jaxgen.nn.mlp import MLP
 from jaxgen.step import init, make_step
@@ -58,7 +57,7 @@ def test_games_start_differently_and_draw_their_own_noise():
 
 
 def test_the_loss_of_a_capacity_follows_its_schedule():
-    game = capacity_vae_game(MODEL, optax.sgd(0.0), gamma=10.0, capacity=grow(8.0, 4))
+    game = vae_game(MODEL, optax.sgd(0.0), beta=lambda step: jnp.float32(10.0), capacity=grow(8.0, 4))
     batch = {"x": jax.random.bernoulli(KEY, 0.5, (1, 3, 3, 1)).astype(jnp.float32)}  # one example: its mean is itself
     state = init(game, KEY, batch)
     for step, capacity in [(0, 0.0), (1, 2.0), (4, 8.0), (99, 8.0)]:
@@ -72,8 +71,8 @@ def test_the_loss_of_a_capacity_follows_its_schedule():
 def test_no_capacity_is_a_beta_vae():
     batch = {"x": jax.random.bernoulli(KEY, 0.5, (6, 3, 3, 1)).astype(jnp.float32)}
     games = [
-        capacity_vae_game(MODEL, optax.sgd(0.1), gamma=4.0, capacity=grow(0.0, 10)),
-        vae_game(MODEL, optax.sgd(0.1), beta=lambda step: jnp.float32(4.0)),
+        vae_game(MODEL, optax.sgd(0.1), beta=lambda step: jnp.float32(4.0), capacity=capacity)
+        for capacity in (grow(0.0, 10), None)
     ]
     states = [make_step(game)(init(game, KEY, batch), batch)[0].params for game in games]
     assert_same(*states, rtol=1e-5, atol=1e-6)
