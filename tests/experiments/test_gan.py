@@ -2,6 +2,8 @@
 
 import importlib
 import json
+import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -36,24 +38,34 @@ def test_its_variants_run_to_their_reports(flags, tmp_path):
     assert set(result["scores"]) >= ({"precision"} if "--data=moons" in flags else {"modes", "high quality"})
 
 
-def test_a_run_killed_and_resumed_ends_where_it_would_have(tmp_path, monkeypatch):
-    flags = [*NARROW, "--replay=20", "--discriminator-norm=spectral", "--ema=50", "--evaluations=2"]
+def test_a_run_that_dies_ends_where_it_would_have(tmp_path):
+    flags = [*SMALL, *NARROW, "--replay=20", "--discriminator-norm=spectral", "--ema=50", "--evaluations=2"]
     whole = run(tmp_path / "whole", *flags)
-    from jaxgen.run import loop
 
-    real, calls = loop.Run.play, []
-    assert callable(real)
-    calls.append(whole)
-    # Stopped after the first half by way of fewer steps is another configuration; so kill it at its first evaluation.
-    saved = []
+    def dying(config):
+        experiment, calls = build(config), []
 
-    def stop(self, *a, **k):
-        saved.append(1)
-        raise KeyboardInterrupt
+        def evaluate(state):
+            calls.append(int(state.step))
+            if len(calls) == 2:
+                raise RuntimeError("killed")
+            return experiment.evaluate(state)
 
-    assert stop
-    again = run(tmp_path / "again", *flags)
-    assert again["scores"] == whole["scores"]
+        return replace(experiment, evaluate=evaluate)
+
+    out = tmp_path / "again"
+    with pytest.raises(RuntimeError, match="killed"):
+        main("gan", Config, dying, arguments=[*flags, f"--out={out}"])
+    assert not (out / "result.json").exists()
+    while list((out / "checkpoints").rglob("*tmp*")):  # a killed process writes nothing more; this one does
+        time.sleep(0.05)
+    main("gan", Config, build, arguments=[*flags, f"--out={out}"])
+    assert json.loads((out / "result.json").read_text())["scores"] == whole["scores"]
+    rows = [
+        [{k: v for k, v in json.loads(line).items() if not k.startswith("time/")} for line in path.open()]
+        for path in (tmp_path / "whole" / "metrics.jsonl", out / "metrics.jsonl")
+    ]
+    assert rows[0] == rows[1]
 
 
 @pytest.mark.slow
@@ -61,7 +73,10 @@ def test_a_run_killed_and_resumed_ends_where_it_would_have(tmp_path, monkeypatch
     ("name", "flags"),
     [
         ("dcgan", ["--width=4"]),
-        ("dcgan", ["--width=4", "--network=resnet", "--discriminator-norm=spectral", "--data=faces", "--features=pixels"]),
+        (
+            "dcgan",
+            ["--width=4", "--network=resnet", "--discriminator-norm=spectral", "--data=faces", "--features=pixels"],
+        ),
         ("wgan", ["--width=4", "--batch-size=10"]),
         ("wgan_gp", ["--width=4", "--batch-size=10"]),
         ("unrolled_gan", NARROW),
@@ -78,8 +93,9 @@ def test_a_run_killed_and_resumed_ends_where_it_would_have(tmp_path, monkeypatch
 def test_its_relatives_run_to_their_reports(name, flags, tmp_path):
     small = run(tmp_path / "run", *flags, name=name) if name != "games" else None
     if small is None:
-        module = importlib.import_module("experiments.games")
-        main("games", module.Config, module.build, arguments=["--steps=20", "--evaluations=1", f"--out={tmp_path / 'run'}"])
+        games = importlib.import_module("experiments.games")
+        flags = ["--steps=20", "--evaluations=1", f"--out={tmp_path / 'run'}"]
+        main("games", games.Config, games.build, arguments=flags)
         small = json.loads((tmp_path / "run" / "result.json").read_text())
         assert small["scores"]["largest difference from closed form, Wasserstein, R1"] < 1e-5
     assert np.isfinite([value for value in small["scores"].values() if not isinstance(value, dict)]).all()
