@@ -62,7 +62,10 @@ def test_a_run_that_dies_ends_where_it_would_have(tmp_path):
     main("gan", Config, build, arguments=[*flags, f"--out={out}"])
     assert json.loads((out / "result.json").read_text())["scores"] == whole["scores"]
     rows = [
-        [{k: v for k, v in json.loads(line).items() if not k.startswith("time/")} for line in path.open()]
+        [
+            {k: v for k, v in json.loads(line).items() if not k.startswith("time/")}
+            for line in path.read_text().splitlines()
+        ]
         for path in (tmp_path / "whole" / "metrics.jsonl", out / "metrics.jsonl")
     ]
     assert rows[0] == rows[1]
