@@ -1,5 +1,6 @@
 """The experiment of a generator and a discriminator without conditions."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import jax
@@ -8,8 +9,9 @@ import numpy as np
 
 from experiments.common.gan_scores import scores_of
 from experiments.common.gans import GANConfig, game_of, networks
+from experiments.common.image_scores import ImageScores
 from experiments.common.plain import Plain, drawer, generated_by, to_pixels
-from jaxgen.game import TrainState
+from jaxgen.metrics.path_length import PathLength, path_length
 from jaxgen.models.gan import GAN
 from jaxgen.run.data import open_data
 from jaxgen.run.experiment import Experiment
@@ -18,7 +20,10 @@ from jaxgen.viz.latent import interpolate, interpolate_spherically
 from jaxgen.viz.pairs import beside
 from jaxgen.viz.scatter import scatter
 
+Array = jax.Array
 KEY = jax.random.key(0)
+PATHS = 1000  # of the perceptual path length
+Make = Callable[[Array], Array]  # z [B, D] -> x [B, ...]
 BATCH = 128  # examples a step where --batch-size does not say
 
 
@@ -34,7 +39,21 @@ def build(config: GANConfig) -> Experiment:
 
     def finish(state, progress):
         result = scores.finish(state, config.samples, progress)
-        return result._replace(pictures=last_pictures(gan, state) if data.images else {})
+        if not data.images:
+            return result
+        make = jax.jit(lambda z: gan.generate(generated_by(state), state.extra, z))
+        pictures = strips(gan, make)
+        if isinstance(scores, ImageScores):
+            progress("path length")
+            length = speed(gan, make, scores)
+            result = result._replace(
+                scores={**result.scores, "path length": length.mean},
+                better={**result.better, "path length": "lower"},
+                protocol=f"{result.protocol} Path length: of {length.samples} great circles in the same features.",
+            )
+            if scores.network is not None:
+                pictures["arithmetic"] = arithmetic(gan, make, scores.network.logits)
+        return result._replace(pictures=pictures)
 
     return Experiment(
         game=game(config),
@@ -60,12 +79,36 @@ def samples(data: Plain, x: np.ndarray) -> np.ndarray:
     return scatter(np.concatenate([real, x]), label, names=("data", "samples"), title="samples")
 
 
-def last_pictures(gan: GAN, state: TrainState) -> dict[str, np.ndarray]:
+def strips(gan: GAN, make: Make) -> dict[str, np.ndarray]:
     """Return lines between samples: straight ones, and along great circles."""
-    ends = np.asarray(gan.prior(KEY, 10))
-    make = jax.jit(lambda z: gan.generate(generated_by(state), state.extra, z))
-    strips = {}
+    ends, rows = np.asarray(gan.prior(KEY, 10)), {}
     for name, path in (("straight lines", interpolate), ("great circles", interpolate_spherically)):
         z = path(ends[:5], ends[5:], 12).reshape(60, -1)
-        strips[name] = to_pixels(make(jnp.asarray(z)))
-    return {"interpolation": beside(*strips.values(), labels=list(strips), columns=12)}
+        rows[name] = to_pixels(make(jnp.asarray(z)))
+    return {"interpolation": beside(*rows.values(), labels=list(rows), columns=12)}
+
+
+def speed(gan: GAN, make: Make, scores: ImageScores) -> PathLength:
+    """Return the perceptual path length."""
+    keys = jax.random.split(jax.random.key(3), 3)
+    t = np.asarray(jax.random.uniform(keys[2], (PATHS,)))
+    ends = (np.asarray(gan.prior(key, PATHS)) for key in keys[:2])
+    features = jax.jit(lambda x: scores.features.apply((x + 1) / 2))
+    return path_length(lambda z: make(jnp.asarray(z, jnp.float32)), features, *ends, t, path="slerp", epsilon=1e-2)
+
+
+def arithmetic(gan: GAN, make: Make, logits: Callable[[Array], Array]) -> np.ndarray:
+    """Return rows of sums of concepts: the mean code of three samples a class, a - b + c (Radford et al. 2016, 6.3.2).
+
+    Each row: the images of the mean codes of a, b and c, and that of the sum. The samples are those that the
+    classifier is surest of.
+    """
+    z = np.asarray(gan.prior(jax.random.key(4), 1000))
+    sure = np.asarray(jax.nn.log_softmax(jax.jit(logits)(jnp.asarray(to_pixels(make(jnp.asarray(z)))))))
+    means = np.stack([z[np.argsort(-sure[:, label])[:3]].mean(0) for label in range(sure.shape[1])])
+    rows = []
+    for first in range(min(8, len(means))):
+        a, b, c = (means[(first + step) % len(means)] for step in (0, 1, 2))
+        rows.append(np.stack([a, b, c, a - b + c]))
+    images = to_pixels(make(jnp.asarray(np.concatenate(rows))))
+    return tile(images.reshape(len(rows), 4, *images.shape[1:]))

@@ -68,6 +68,7 @@ class ImageScores:
         if self.network is not None:
             for name in ("model", "train"):
                 logits = Features("logits", jax.jit(self.network.logits)).of(sets[name])
+                logits = np.random.default_rng(0).permutation(logits)  # samples may come class by class in turn
                 tables[name]["Inception score"] = inception_score_of_logits(logits, splits=10).mean
         return Result(
             scores=tables["model"],
