@@ -457,7 +457,6 @@ def play(devices, how):
         given=lambda batch: batch["noise"],
         unroll=1,
         terms={"feature_matching": matching(1.0)},
-        penalties=(Weighted(r1, 0.1, 2),),
         ema=0.9,
     )
     data = {**batch(96), "noise": jax.random.normal(jax.random.key(5), (96, 3))}

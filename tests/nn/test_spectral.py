@@ -40,7 +40,7 @@ def kernel_of(params):
 @pytest.mark.parametrize("kind", ["dense", "conv"])
 def test_the_largest_singular_value_becomes_one(kind):
     """By numpy, of the kernel as a matrix [everything else, out]; the layer is the plain one of that kernel."""
-    net, x, params, rest, step = started(kind)
+    _, x, params, rest, step = started(kind)
     for _ in range(200):
         y, rest = step(rest)
     kernel = kernel_of(params)
@@ -54,7 +54,7 @@ def test_the_largest_singular_value_becomes_one(kind):
 
 @pytest.mark.parametrize("kind", ["dense", "conv"])
 def test_one_iteration_a_step_follows_the_power_method_from_the_stored_vector(kind):
-    net, x, params, rest, step = started(kind)
+    _, _, params, rest, step = started(kind)
     matrix = kernel_of(params).reshape(-1, 5).astype(np.float64)
     stored = dict(jax.tree_util.tree_leaves_with_path(rest))
     u = next(np.asarray(a, np.float64) for p, a in stored.items() if "'layer/kernel/u'" in jax.tree_util.keystr(p))
@@ -81,6 +81,6 @@ def test_its_vectors_survive_serialisation_bitwise_and_go_on_from_there():
 
 
 def test_after_training_the_vectors_stay():
-    net, x, params, rest, step = started("dense")
+    net, x, params, rest, _ = started("dense")
     _, after = net.apply({"params": params, **rest}, x, False, mutable=["batch_stats"])
     jax.tree.map(np.testing.assert_array_equal, after, rest)
