@@ -12,12 +12,18 @@ import optax
 from jaxgen.game import Aux, Batch, Game, Phase, Player
 from jaxgen.games.replay import Replay
 from jaxgen.losses.adversarial import Adversarial
+from jaxgen.losses.matching import feature_matching
 from jaxgen.losses.penalties import Penalty
 from jaxgen.models.gan import GAN, Extra, Judged, learn
+from jaxgen.nn.axis import averaged, gathered
 
 Array = jax.Array
 D, G = "discriminator", "generator"
 Show = Callable[[Array, Array, Array], Array]  # (key, step, x [B, ...]) -> what the discriminator is shown of x
+
+# A round's key is split into ROUND, and the networks' into three; what more is drawn from it takes later numbers, for
+# fold_in(key, n) is split(key)[n].
+ROUND, PENALTIES, HEADS = 4, 4, 3
 
 
 class Weighted(NamedTuple):
@@ -45,6 +51,15 @@ class Term(NamedTuple):
     loss: Callable[[Mapping[str, Any], Played], Array]
     discriminator: float
     generator: float
+
+
+def matching(weight: float) -> Term:
+    """Return feature matching as a term of the generator's loss (Salimans et al. 2016), over all devices' examples."""
+
+    def loss(params, played):
+        return feature_matching(*(gathered(one.features) for one in (played.on_real, played.on_fake)))
+
+    return Term(loss, 0.0, weight)
 
 
 def gan_game(
@@ -76,8 +91,14 @@ def gan_game(
     heads: further networks by name, on the discriminator's features, moved by it. terms: further losses by name.
     adversarial: weight of the generator's adversarial loss. ema: decay of the generator's average, 0 for none.
 
-    Raises ValueError for options that exclude each other.
+    Raises ValueError for options that exclude each other; while tracing, for a loss, penalty or term that is not per
+    example, and for conditions of another number than what the discriminator is shown.
     """
+    if unroll < 0 or any(one.interval < 1 for one in penalties):
+        raise ValueError(
+            "expected unroll of at least 0 and penalties' intervals of at least 1, "
+            f"got {unroll} and {[one.interval for one in penalties]}"
+        )
     if simultaneous and (steps > 1 or unroll or replay):
         raise ValueError(
             "players that move at once take one step each: expected no discriminator steps, unroll, replay"
@@ -85,17 +106,23 @@ def gan_game(
     heads, terms = heads or {}, terms or {}
 
     def init(key, batch):
-        shown = show(key, jnp.int32(0), batch["x"])
-        params, extra = gan.init(key, shown, given(batch) if given else None)
-        features = jax.eval_shape(lambda: gan.judge(params, extra, shown, given(batch) if given else None)).features
+        shown, own = show(key, jnp.int32(0), batch["x"]), given(batch) if given else None
+        if own is not None and len(own) != len(shown):
+            raise ValueError(
+                "every example that the discriminator is shown needs its condition, and packs have none: "
+                f"expected equal numbers, got {len(shown)} shown and {len(own)} conditions"
+            )
+        params, extra = gan.init(key, shown, own)
+        features = jax.eval_shape(lambda: gan.judge(params, extra, shown, own)).features
         for number, (name, head) in enumerate(heads.items()):
-            params[name] = head.init(jax.random.fold_in(key, number), jnp.zeros(features.shape))["params"]
+            seed = jax.random.fold_in(jax.random.fold_in(key, HEADS), number)
+            params[name] = head.init(seed, jnp.zeros(features.shape))["params"]
         if replay:
             extra["replay"] = replay.start(batch["x"])
         return params, extra
 
     def rounds(params, state, batch, key, *, old: bool) -> tuple[Played, dict[str, Extra]]:
-        keys = jax.random.split(key, 4)
+        keys = jax.random.split(key, ROUND)
         own = given(batch) if given else None
         z = gan.prior(keys[0], len(batch["x"]))
         extra = dict(state.extra)
@@ -109,22 +136,23 @@ def gan_game(
 
     def discriminate(params, state, played, key):
         """Return the discriminator's loss and its metrics."""
-        value = loss(played.on_real.logits, played.on_fake.logits)[0].mean()
+        value = _mean("loss", loss(played.on_real.logits, played.on_fake.logits)[0])
         metrics = {
             "gan/real_logit": played.on_real.logits.mean(),
             "gan/fake_logit": played.on_fake.logits.mean(),
         }
         for number, one in enumerate(penalties):
-            measured = _penalty(gan, one, params, state, played, jax.random.fold_in(key, number))
+            own = jax.random.fold_in(jax.random.fold_in(key, PENALTIES), number)
+            measured = _penalty(gan, one, params, state, played, own)
             value, metrics[f"gan/penalty{number or ''}"] = value + measured, measured
         for name, term in terms.items():
-            measured = _mean(name, term.loss(params, played))
+            measured = _mean(f"term {name!r}", term.loss(params, played))
             value, metrics[f"gan/{name}"] = value + term.discriminator * measured, measured
         return value, metrics
 
     def generate(params, played):
         """Return the generator's loss."""
-        value = adversarial * loss(played.on_real.logits, played.on_fake.logits)[1].mean()
+        value = adversarial * _mean("loss", loss(played.on_real.logits, played.on_fake.logits)[1])
         return value + sum(term.generator * term.loss(params, played).mean() for term in terms.values())
 
     def move_discriminator(params, state, batch, key):
@@ -147,7 +175,7 @@ def gan_game(
 
         def one(carry, _):
             moved, opt = carry
-            updates, opt = tx[D].update(jax.grad(value)(moved), opt, moved)
+            updates, opt = tx[D].update(averaged(jax.grad(value)(moved)), opt, moved)
             return (optax.apply_updates(moved, updates), opt), None
 
         start = {name: params[name] for name in (D, *heads)}
@@ -182,14 +210,14 @@ def _penalty(gan: GAN, one: Weighted, params, state, played: Played, key: Array)
         return learn(gan.discriminator, params[D], state.extra[D], x, played.given)[0].logits
 
     def value():
-        return one.interval * one.weight * one.penalty(critic, played.real, played.fake, key).mean()
+        return one.interval * one.weight * _mean("penalty", one.penalty(critic, played.real, played.fake, key))
 
     if one.interval == 1:
         return value()
     return jax.lax.cond(state.step % one.interval == 0, value, partial(jnp.zeros, ()))
 
 
-def _mean(name: str, rows: Array) -> Array:
+def _mean(what: str, rows: Array) -> Array:
     if rows.ndim != 1:
-        raise ValueError(f"the term {name!r} must return one number an example, [B], got shape {rows.shape}")
+        raise ValueError(f"the {what} must return one number an example, [B], got shape {rows.shape}")
     return rows.mean()

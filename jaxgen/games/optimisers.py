@@ -10,8 +10,13 @@ def clipped(tx: optax.GradientTransformation, bound: float) -> optax.GradientTra
 
     def update(gradients, state, params):
         moves, state = tx.update(gradients, state, params)
-        # Rounding of p + (q - p) could end a hair outside.
-        inside = bound * (1 - 1e-6)
-        return jax.tree.map(lambda p, m: jnp.clip(p + m, -inside, inside) - p, params, moves), state
+
+        def move(p, m):
+            # p + (q - p) is q but for the rounding of both: as much room is left, more for weights from far outside.
+            room = jnp.finfo(p.dtype).eps * (jnp.abs(p) + bound)
+            inside = jnp.maximum(bound - room, 0.0)
+            return jnp.clip(p + m, -inside, inside) - p
+
+        return jax.tree.map(move, params, moves), state
 
     return optax.GradientTransformation(tx.init, update)

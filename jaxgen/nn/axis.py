@@ -1,5 +1,7 @@
 """Sums over all devices' examples, for layers that need not know whether they are mapped over any."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -18,6 +20,11 @@ def bound() -> bool:
 def total(x: jax.Array | float) -> jax.Array | float:
     """Return the sum of each device's x under pmap; elsewhere x, which is then of all examples already."""
     return jax.lax.psum(x, AXIS) if bound() else x
+
+
+def averaged(tree: Any) -> Any:
+    """Return the means of each device's arrays under pmap; elsewhere the tree, which is of all examples already."""
+    return jax.lax.pmean(tree, AXIS) if bound() else tree
 
 
 def dealt(x: jax.Array) -> jax.Array:
