@@ -1,6 +1,9 @@
 """A GAN of any loss, penalty and stabiliser: Goodfellow et al. 2014, "Generative adversarial nets", and what followed.
 
 python -m experiments.gan
+    ring: the relativistic loss with both penalties (Huang et al. 2024, "The GAN is dead; long live the GAN!")
+python -m experiments.gan --loss non-saturating --penalty none
+    the same networks as a plain GAN
 """
 
 from dataclasses import dataclass
@@ -13,6 +16,25 @@ from jaxgen.run.cli import main
 @dataclass(frozen=True)
 class Config(GANConfig):
     """Options of the GAN."""
+
+    steps: int = 20_000
+    """training steps of the whole run, one of the generator each"""
+    loss: str = "relativistic"
+    """minimax, non-saturating, least-squares, hinge, wasserstein, relativistic, or your own as module:function"""
+    penalty: str = "r1-r2"
+    """gradient, one-sided, zero-centred, r1, r2, r1-r2, roth, none, or your own as module:function"""
+    penalty_weight: float = 1e-4
+    """weight of the penalty"""
+    generator_hidden: tuple[int, ...] = (96, 96, 96, 96, 96, 96)
+    """widths of the mlp generator's layers"""
+    discriminator_hidden: tuple[int, ...] = (96, 96, 96, 96)
+    """widths of the mlp discriminator's layers"""
+    latent: int = 2
+    """dimensions of the noise"""
+    decay: bool = True
+    """let the step sizes fall to zero in a straight line"""
+    ema: float = 20_000.0
+    """half-life of the generator's average in examples shown, those of the whole batch; 0 for none"""
 
 
 if __name__ == "__main__":

@@ -37,8 +37,8 @@ STABILISERS: dict[str, dict[str, Any]] = {
     "noise": {"noise": 0.3},
     "spectral": {"discriminator_norm": "spectral", "loss": "hinge"},
     "gradient": {"penalty": "gradient", "penalty_weight": 0.1, "loss": "wasserstein"},
-    "r1": {"penalty": "r1", "penalty_weight": 1e-3},
-    "relativistic": {"penalty": "r1-r2", "penalty_weight": 1e-3, "loss": "relativistic"},
+    "r1": {"penalty": "r1", "penalty_weight": 1e-4},
+    "relativistic": {"penalty": "r1-r2", "penalty_weight": 1e-4, "loss": "relativistic"},
     SEVERAL: {},
 }
 
@@ -52,6 +52,12 @@ class Config(GANConfig):
     stabilisers: tuple[str, ...] = ("none", "unrolled", "discrimination", "packing", "gradient", "relativistic")
     """which to compare: any of none, unrolled, replay, discrimination, deviation, packing, matching, noise, spectral,
     gradient, r1, relativistic, "several generators" """
+    generator_hidden: tuple[int, ...] = (96, 96, 96, 96, 96, 96)
+    """widths of the mlp generator's layers"""
+    discriminator_hidden: tuple[int, ...] = (96, 96, 96, 96)
+    """widths of the mlp discriminator's layers"""
+    latent: int = 2
+    """dimensions of the noise"""
     decay: bool = True
     """let the step sizes fall to zero in a straight line"""
     generators: int = 8
