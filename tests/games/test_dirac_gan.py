@@ -55,8 +55,9 @@ def eigenvalues(name, **options):
     """Return those of (theta, psi), and the one of the bias, which does not turn with them."""
     place = jnp.array([0.0, 0.0, BIAS.get(name, 0.0)])
     field = velocities(LOSSES[name], **options)
-    np.testing.assert_allclose(field(place), 0, atol=1e-6)
-    jacobian = np.asarray(jax.jacfwd(field)(place), np.float64)
+    velocity, jacobian = jax.jit(lambda place: (field(place), jax.jacfwd(field)(place)))(place)
+    np.testing.assert_allclose(velocity, 0, atol=1e-6)
+    jacobian = np.asarray(jacobian, np.float64)
     np.testing.assert_allclose(jacobian[2, :2], 0, atol=1e-6)
     np.testing.assert_allclose(jacobian[:2, 2], 0, atol=1e-6)
     return np.linalg.eigvals(jacobian[:2, :2]), jacobian[2, 2]
@@ -78,8 +79,7 @@ def test_without_a_penalty_training_circles(name):
     np.testing.assert_allclose(bias, -CURVATURE.get(name, 0.0), atol=1e-6)
 
 
-@pytest.mark.parametrize("penalty", [r1, r2], ids=["r1", "r2"])
-@pytest.mark.parametrize("weight", [0.3, 3.0])
+@pytest.mark.parametrize(("penalty", "weight"), [(r1, 0.3), (r2, 3.0)], ids=["r1", "r2"])
 @pytest.mark.parametrize("name", LOSSES)
 def test_with_r1_or_r2_it_spirals_inwards_at_the_known_rate(name, penalty, weight):
     pair, _ = eigenvalues(name, penalty=penalty, weight=weight)

