@@ -11,8 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.common.gan_config import GANConfig
 from experiments.common.gan_experiment import BATCH, KEY
-from experiments.common.gans import GANConfig, game_of, networks
+from experiments.common.gans import game_of, networks, warn
 from experiments.common.image_scores import ImageScores
 from experiments.common.plain import Plain, drawer, generated_by, to_pixels
 from jaxgen.games.gan import Term
@@ -63,6 +64,7 @@ class Config(GANConfig):
 
 def build(config: Config) -> Experiment:
     """Return the experiment. Raises ValueError for options that do not fit the data."""
+    warn(config)
     data = Plain(open_data(config))
     if data.data.classes is None or not data.images:
         raise ValueError(f"conditional_gan needs labelled images, {config.data} has none")

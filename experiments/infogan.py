@@ -11,9 +11,10 @@ import jax
 import numpy as np
 
 from experiments.common.autoencoders import check_range
+from experiments.common.gan_config import GANConfig
 from experiments.common.gan_experiment import BATCH, KEY
 from experiments.common.gan_scores import scores_of
-from experiments.common.gans import GANConfig, game_of, networks
+from experiments.common.gans import game_of, networks, warn
 from experiments.common.plain import Plain, drawer, generated_by, to_pixels
 from jaxgen.games.infogan import READER, Reader, coded, information
 from jaxgen.metrics.batched import over
@@ -69,6 +70,7 @@ class Config(GANConfig):
 
 def build(config: Config) -> Experiment:
     """Return the experiment. Raises ValueError for options that do not fit the data."""
+    warn(config)
     data = Plain(open_data(config))
     codes = config.categories + config.continuous
     gan = networks(config, data.shape, prior=coded(config.latent, config.categories, config.continuous))

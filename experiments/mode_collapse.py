@@ -10,8 +10,9 @@ from typing import Any
 import jax
 import numpy as np
 
+from experiments.common.gan_config import GANConfig
 from experiments.common.gan_scores import scores_of
-from experiments.common.gans import GANConfig, game_of, networks
+from experiments.common.gans import game_of, networks
 from experiments.common.plain import Draw, Plain, drawer, to_pixels
 from experiments.multi_generator_gan import multi_game, multi_gan, one_each
 from jaxgen.game import Game, TrainState

@@ -9,9 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.common.autoencoders import check_range
+from experiments.common.gan_config import GANConfig
 from experiments.common.gan_experiment import BATCH, KEY
 from experiments.common.gan_scores import scores_of
-from experiments.common.gans import ACTIVATIONS, INITS, GANConfig, average, optimisers
+from experiments.common.gans import ACTIVATIONS, INITS, average, optimisers
 from experiments.common.plain import Draw, Plain, drawer, to_pixels
 from jaxgen.game import Game
 from jaxgen.games.multi_generator import multi_generator_game

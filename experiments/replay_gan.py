@@ -5,8 +5,8 @@ python -m experiments.replay_gan
 
 from dataclasses import dataclass
 
+from experiments.common.gan_config import GANConfig
 from experiments.common.gan_experiment import build
-from experiments.common.gans import GANConfig
 from jaxgen.run.cli import main
 
 

@@ -6,8 +6,8 @@ python -m experiments.unrolled_gan
 from dataclasses import dataclass
 from typing import Literal
 
+from experiments.common.gan_config import GANConfig
 from experiments.common.gan_experiment import build
-from experiments.common.gans import GANConfig
 from jaxgen.run.cli import main
 
 

@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.common.gan_config import GANConfig
 from experiments.common.gan_scores import scores_of
-from experiments.common.gans import GANConfig, game_of, networks
+from experiments.common.gans import game_of, networks, warn
 from experiments.common.image_scores import ImageScores
 from experiments.common.plain import Plain, drawer, generated_by, to_pixels
 from jaxgen.metrics.path_length import PathLength, path_length
@@ -29,6 +30,7 @@ BATCH = 128  # examples a step where --batch-size does not say
 
 def build(config: GANConfig) -> Experiment:
     """Return the experiment. Raises ValueError for options that do not fit the data."""
+    warn(config)
     data = Plain(open_data(config))
     gan = networks(config, data.shape)
     draw = drawer(gan)

@@ -1,7 +1,7 @@
-"""What the GAN experiments have in common: options, networks, the game."""
+"""What the GAN experiments have in common: from their options to networks, losses and the game."""
 
-from dataclasses import dataclass
-from typing import Any, Literal
+import sys
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments.common.autoencoders import check_range
+from experiments.common.gan_config import GANConfig
 from jaxgen.game import Game
 from jaxgen.games.gan import D, G, Term, Weighted, gan_game
 from jaxgen.games.optimisers import clipped
@@ -22,7 +22,6 @@ from jaxgen.models.gan import GAN, Prior, normal, pack
 from jaxgen.models.gan_mlp import MLPDiscriminator, MLPGenerator
 from jaxgen.models.resnet_gan import ResNetDiscriminator, ResNetGenerator
 from jaxgen.nn.heads import Logits
-from jaxgen.run.experiment import Common
 from jaxgen.run.named import named
 
 Array = jax.Array
@@ -32,109 +31,6 @@ INITS = {
     "normal": nn.initializers.normal(0.02),
     "orthogonal": nn.initializers.orthogonal(1.4),
 }
-
-
-@dataclass(frozen=True)
-class GANConfig(Common):
-    """Options of every experiment with a generator and a discriminator."""
-
-    data: str = "ring"
-    """data set: an embedded one, tfds:NAME, folder:PATH or npz:PATH"""
-    steps: int = 10_000
-    """training steps of the whole run, one of the generator each"""
-    loss: str = "non-saturating"
-    """minimax, non-saturating, least-squares, hinge, wasserstein, relativistic, or your own as module:function"""
-    penalty: str = "none"
-    """gradient, one-sided, zero-centred, r1, r2, r1-r2, roth, none, or your own as module:function"""
-    penalty_weight: float = 10.0
-    """weight of the penalty"""
-    penalty_interval: int = 1
-    """play the penalty every so many steps only, so many times as heavily"""
-    smooth: float = 0.0
-    """label smoothing: the discriminator's target for real examples is 1 - this"""
-    clip: float = 0.0
-    """keep the discriminator's weights within -this and this; 0 for free ones"""
-    discriminator_steps: int = 1
-    """steps of the discriminator for one of the generator, on equal slices of the batch"""
-    simultaneous: bool = False
-    """both players move at once, from one forward pass"""
-    unroll: int = 0
-    """steps of the discriminator that the generator looks ahead, and differentiates through"""
-    replay: int = 0
-    """generated examples remembered; half of what the discriminator is shown as generated is old"""
-    pack: int = 1
-    """examples that the discriminator judges together"""
-    noise: float = 0.0
-    """standard deviation of the noise on all that the discriminator is shown, at the start"""
-    noise_steps: int | None = None
-    """steps in which that noise falls to zero in a straight line (default: the whole run)"""
-    feature_matching: float = 0.0
-    """weight of the distance between mean features in the generator's loss"""
-    adversarial: float = 1.0
-    """weight of the adversarial loss in the generator's loss"""
-    minibatch: Literal["none", "deviation", "discrimination"] = "none"
-    """what the discriminator sees of the batch as a whole"""
-    network: Literal["mlp", "dcgan", "resnet"] = "mlp"
-    """kind of both networks"""
-    generator_hidden: tuple[int, ...] = (128, 128)
-    """widths of the mlp generator's layers"""
-    discriminator_hidden: tuple[int, ...] = (128, 128)
-    """widths of the mlp discriminator's layers"""
-    maxout: int = 1
-    """pieces of each hidden unit of the mlp discriminator, the largest of which it is"""
-    width: int = 64
-    """channels of the convolutional generator's last hidden map"""
-    discriminator_width: int | None = None
-    """channels of the convolutional discriminator's first map (default: --width)"""
-    activation: Literal["relu", "leaky-relu", "tanh"] = "leaky-relu"
-    """activation of the mlp networks"""
-    init: Literal["lecun", "normal", "orthogonal"] = "lecun"
-    """start of the mlp networks' weights; normal has deviation 0.02, orthogonal gain 1.4"""
-    generator_norm: Literal["none", "batch"] = "none"
-    """normalisation of the generator"""
-    discriminator_norm: Literal["none", "batch", "spectral"] = "none"
-    """normalisation of the discriminator; spectral is of its weights"""
-    latent: int = 16
-    """dimensions of the noise"""
-    generator_rate: float = 1e-3
-    """step size of the generator"""
-    discriminator_rate: float = 1e-3
-    """step size of the discriminator"""
-    optimiser: Literal["adam", "rmsprop", "sgd"] = "adam"
-    """how both players move"""
-    beta1: float = 0.5
-    """Adam's memory of gradients"""
-    beta2: float = 0.999
-    """Adam's memory of squared gradients"""
-    decay: bool = False
-    """let the step sizes fall to zero in a straight line"""
-    ema: float = 0.0
-    """half-life of the generator's average in examples shown, those of the whole batch; 0 for none"""
-    samples: int = 10_000
-    """generated examples of the final scores"""
-    features: str | None = None
-    """what images are compared in: classifier (trained on the data), pixels, or your own as module:function"""
-
-    def check(self) -> None:
-        """Raise ValueError for values that no run can have."""
-        super().check()
-        for name in ("penalty_interval", "discriminator_steps", "pack", "maxout", "width", "latent", "samples"):
-            check_range(self, name, 1)
-        for name in ("penalty_weight", "clip", "unroll", "replay", "noise", "feature_matching", "adversarial", "ema"):
-            check_range(self, name, 0)
-        for name in ("generator_rate", "discriminator_rate"):
-            check_range(self, name, 0)
-        for name in ("smooth", "beta1", "beta2"):
-            check_range(self, name, 0, 1)
-        for name in ("generator_hidden", "discriminator_hidden"):
-            if any(width < 1 for width in getattr(self, name)):
-                raise ValueError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(self, name)}")
-        if self.smooth and self.loss not in SMOOTH:
-            raise ValueError(f"--smooth is for --loss {', '.join(SMOOTH)}, got --loss {self.loss}")
-        if self.simultaneous and (self.discriminator_steps > 1 or self.unroll or self.replay):
-            raise ValueError(
-                "--simultaneous players take one step each: no --discriminator-steps, --unroll or --replay"
-            )
 
 
 def loss_of(config: GANConfig) -> Adversarial:
@@ -162,6 +58,27 @@ def penalties_of(config: GANConfig) -> tuple[Weighted, ...]:
         return ()
     penalty = named("--penalty", config.penalty, PENALTIES)
     return (Weighted(penalty, config.penalty_weight, config.penalty_interval),)
+
+
+def warn(config: GANConfig) -> None:
+    """Say on stderr which options do not do together what their papers say; the run goes on."""
+    told = []
+    if config.penalty == "roth" and config.loss not in SMOOTH[:2]:
+        told.append(f"--penalty roth is derived for a discriminator of probabilities, --loss {config.loss} has none")
+    if config.penalty in ("gradient", "one-sided") and config.loss != "wasserstein":
+        told.append(
+            f"--penalty {config.penalty} holds a Wasserstein critic Lipschitz, --loss {config.loss} asks for none"
+        )
+    if config.loss == "wasserstein" and config.penalty == "none" and not config.clip:
+        if config.discriminator_norm != "spectral":
+            told.append(
+                "--loss wasserstein needs a Lipschitz critic: a --penalty, --clip or --discriminator-norm spectral"
+            )
+    mixed = config.discriminator_norm == "batch" or config.minibatch != "none"
+    if config.penalty != "none" and mixed:
+        told.append("the penalty is of single examples, and this discriminator sees the batch as a whole")
+    for text in told:
+        print(f"warning: {text}", file=sys.stderr)
 
 
 def networks(config: GANConfig, shape: tuple[int, ...], *, head: nn.Module | None = None, prior: Prior | None = None):

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from experiments.common.gans import warn
 from experiments.gan import Config, build
 from jaxgen.run.cli import main
 
@@ -129,3 +130,19 @@ def test_bad_input_is_one_line(flags, message, tmp_path, capsys):
     told = capsys.readouterr().err.strip()
     assert message in told
     assert "\n" not in told
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"penalty": "roth", "loss": "hinge"}, "--penalty roth is derived for a discriminator of probabilities"),
+        ({"penalty": "gradient", "loss": "hinge"}, "--penalty gradient holds a Wasserstein critic Lipschitz"),
+        ({"penalty": "none", "loss": "wasserstein"}, "--loss wasserstein needs a Lipschitz critic"),
+        ({"penalty": "r1", "minibatch": "deviation"}, "the penalty is of single examples"),
+    ],
+)
+def test_options_that_do_not_fit_warn(options, message, capsys):
+    warn(Config(**options))
+    assert message in capsys.readouterr().err
+    warn(Config())
+    assert not capsys.readouterr().err
