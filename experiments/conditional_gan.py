@@ -64,7 +64,6 @@ class Config(GANConfig):
 
 def build(config: Config) -> Experiment:
     """Return the experiment. Raises ValueError for options that do not fit the data."""
-    warn(config)
     data = Plain(open_data(config))
     if data.data.classes is None or not data.images:
         raise ValueError(f"conditional_gan needs labelled images, {config.data} has none")
@@ -84,6 +83,8 @@ def build(config: Config) -> Experiment:
         raise ValueError(
             f"conditional_gan is scored by a classifier: --features must be classifier, got {config.features}"
         )
+
+    warn(config)
 
     def game(config):
         more = {"given": lambda batch: jax.nn.one_hot(batch["label"], classes)}

@@ -70,13 +70,14 @@ class Config(GANConfig):
 
 def build(config: Config) -> Experiment:
     """Return the experiment. Raises ValueError for options that do not fit the data."""
-    warn(config)
     data = Plain(open_data(config))
     codes = config.categories + config.continuous
     gan = networks(config, data.shape, prior=coded(config.latent, config.categories, config.continuous))
     reader = Reader(codes, **config.types)
     draw = drawer(gan)
     scores = scores_of(data, draw, config.features)
+
+    warn(config)
 
     def game(config):
         terms = information(

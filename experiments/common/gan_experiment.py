@@ -30,11 +30,12 @@ BATCH = 128  # examples a step where --batch-size does not say
 
 def build(config: GANConfig) -> Experiment:
     """Return the experiment. Raises ValueError for options that do not fit the data."""
-    warn(config)
     data = Plain(open_data(config))
     gan = networks(config, data.shape)
     draw = drawer(gan)
     scores = scores_of(data, draw, config.features)
+
+    warn(config)
 
     def game(config):
         return game_of(config, gan, config.batch_size or BATCH)

@@ -11,11 +11,10 @@ import optax
 
 from experiments.common.gan_config import GANConfig
 from jaxgen.game import Game
-from jaxgen.games.gan import D, G, Term, Weighted, gan_game
+from jaxgen.games.gan import D, G, Weighted, gan_game, matching
 from jaxgen.games.optimisers import clipped
 from jaxgen.games.replay import Replay
 from jaxgen.losses.adversarial import LOSSES, SMOOTH, Adversarial
-from jaxgen.losses.matching import feature_matching
 from jaxgen.losses.penalties import PENALTIES
 from jaxgen.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from jaxgen.models.gan import GAN, Prior, normal, pack
@@ -69,11 +68,9 @@ def warn(config: GANConfig) -> None:
         told.append(
             f"--penalty {config.penalty} holds a Wasserstein critic Lipschitz, --loss {config.loss} asks for none"
         )
-    if config.loss == "wasserstein" and config.penalty == "none" and not config.clip:
-        if config.discriminator_norm != "spectral":
-            told.append(
-                "--loss wasserstein needs a Lipschitz critic: a --penalty, --clip or --discriminator-norm spectral"
-            )
+    held = config.penalty != "none" or config.clip or config.discriminator_norm == "spectral"
+    if config.loss == "wasserstein" and not held:
+        told.append("--loss wasserstein needs a Lipschitz critic: --penalty, --clip or --discriminator-norm spectral")
     mixed = config.discriminator_norm == "batch" or config.minibatch != "none"
     if config.penalty != "none" and mixed:
         told.append("the penalty is of single examples, and this discriminator sees the batch as a whole")
@@ -158,8 +155,7 @@ def game_of(config: GANConfig, gan: GAN, batch_size: int, **more: Any) -> Game:
     """Return the game of these options. more: further options of `gan_game`."""
     terms = dict(more.pop("terms", {}))
     if config.feature_matching:
-        matching = Term(lambda params, r: feature_matching(r.on_real.features, r.on_fake.features), 0.0, 1.0)
-        terms["feature_matching"] = matching._replace(generator=config.feature_matching)
+        terms["feature_matching"] = matching(config.feature_matching)
     return gan_game(
         gan,
         loss_of(config),
