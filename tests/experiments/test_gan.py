@@ -29,8 +29,15 @@ def run(out, *flags, name="gan"):
         ["--loss=hinge", "--discriminator-norm=spectral", "--minibatch=discrimination", "--maxout=2"],
         ["--unroll=2", "--minibatch=deviation", "--init=orthogonal", "--activation=tanh", "--ema=100"],
         ["--loss=wasserstein", "--clip=0.01", "--discriminator-steps=2", "--optimiser=rmsprop", "--replay=20"],
-        ["--loss=relativistic", "--penalty=r1-r2", "--penalty-interval=2", "--pack=2", "--noise=0.1", "--decay"],
-        ["--smooth=0.1", "--simultaneous", "--feature-matching=1", "--generator-norm=batch", "--optimiser=sgd"],
+        ["--loss=relativistic", "--penalty=r1-r2", "--penalty-interval=2", "--pack=2", "--noise=0.1", "--no-decay"],
+        [
+            "--loss=minimax",
+            "--smooth=0.1",
+            "--simultaneous",
+            "--feature-matching=1",
+            "--generator-norm=batch",
+            "--optimiser=sgd",
+        ],
         ["--data=moons", "--seeds=2"],
     ],
 )
