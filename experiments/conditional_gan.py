@@ -58,6 +58,10 @@ class Config(GANConfig):
     def check(self) -> None:
         """Raise ValueError for values that no run can have."""
         super().check()
+        if self.replay:
+            raise ValueError(
+                f"--replay must be 0 for a conditional GAN: what is replayed has lost its class, got {self.replay}"
+            )
         if self.pack > 1:
             raise ValueError(f"--pack must be 1 for a conditional GAN, whose packs would mix classes, got {self.pack}")
 

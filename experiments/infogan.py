@@ -64,6 +64,8 @@ class Config(GANConfig):
         check_range(self, "categories", 2)
         for name in ("continuous", "information", "smoothness"):
             check_range(self, name, 0)
+        if self.replay:
+            raise ValueError(f"--replay must be 0 for InfoGAN: what is replayed has lost its codes, got {self.replay}")
         if self.pack > 1:
             raise ValueError(f"--pack must be 1 for InfoGAN, whose codes are read off single examples, got {self.pack}")
 

@@ -105,6 +105,8 @@ class GANConfig(Common):
                 raise ValueError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(self, name)}")
         if self.smooth and self.loss not in SMOOTH:
             raise ValueError(f"--smooth is for --loss {', '.join(SMOOTH)}, got --loss {self.loss}")
+        if self.replay and self.feature_matching:
+            raise ValueError("--feature-matching compares new examples: no --replay beside it")
         if self.simultaneous and (self.discriminator_steps > 1 or self.unroll or self.replay):
             raise ValueError(
                 "--simultaneous players take one step each: no --discriminator-steps, --unroll or --replay"

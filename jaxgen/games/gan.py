@@ -86,7 +86,7 @@ def gan_game(
     simultaneous: both players move at once, from one forward pass; another algorithm, cheaper by a generator's pass.
     unroll: the generator moves against the discriminator that so many of its own steps, on this batch, would make
     of it, and differentiates through them (Metz et al. 2017); its optimiser must be differentiable.
-    replay: shows the discriminator earlier generated examples too. show: noise, augmentation or packing of what it
+    replay: shows the discriminator earlier generated examples too, which are not those of the round's z. show: noise, augmentation or packing of what it
     is shown. given: conditions [B, K] of both networks.
     heads: further networks by name, on the discriminator's features, moved by it. terms: further losses by name.
     adversarial: weight of the generator's adversarial loss. ema: decay of the generator's average, 0 for none.
@@ -103,6 +103,8 @@ def gan_game(
         raise ValueError(
             "players that move at once take one step each: expected no discriminator steps, unroll, replay"
         )
+    if replay and given:
+        raise ValueError("replayed examples come without their conditions: expected no `given` beside `replay`")
     heads, terms = heads or {}, terms or {}
 
     def init(key, batch):

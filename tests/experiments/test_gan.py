@@ -122,6 +122,7 @@ def test_its_relatives_run_to_their_reports(name, flags, tmp_path):
         (["--penalty=r3"], "--penalty must be one of"),
         (["--smooth=0.1", "--loss=hinge"], "--smooth is for --loss minimax"),
         (["--simultaneous", "--unroll=2"], "--simultaneous players take one step each"),
+        (["--replay=9", "--feature-matching=1"], "--feature-matching compares new examples"),
         (["--network=dcgan"], "--network dcgan makes images, the examples of ring have shape (2,)"),
         (["--pack=3", "--batch-size=8"], "packs of 3 need a batch that 3 divides, got 8 examples"),
         (["--discriminator-norm=batch"], "--discriminator-norm batch is for convolutional networks"),

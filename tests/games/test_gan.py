@@ -480,3 +480,8 @@ def test_four_devices_equal_one_with_random_numbers_and_a_pool():
     """In global view the same numbers are drawn, whatever the devices."""
     game = gan_game(PLAIN, hinge, tx=SGD, steps=2, replay=Replay(30))
     assert_same(run(game, batch(96), devices=4), run(game, batch(96)), rtol=1e-4, atol=1e-5)
+
+
+def test_replay_refuses_conditions_that_old_examples_have_lost():
+    with pytest.raises(ValueError, match="replayed examples come without their conditions"):
+        gan_game(PLAIN, non_saturating, tx=SGD, replay=Replay(10), given=lambda batch: batch["x"])
