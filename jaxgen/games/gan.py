@@ -86,8 +86,8 @@ def gan_game(
     simultaneous: both players move at once, from one forward pass; another algorithm, cheaper by a generator's pass.
     unroll: the generator moves against the discriminator that so many of its own steps, on this batch, would make
     of it, and differentiates through them (Metz et al. 2017); its optimiser must be differentiable.
-    replay: shows the discriminator earlier generated examples too, which are not those of the round's z. show: noise, augmentation or packing of what it
-    is shown. given: conditions [B, K] of both networks.
+    replay: shows the discriminator earlier generated examples too, which are not those of the round's z.
+    show: noise, augmentation or packing of what it is shown. given: conditions [B, K] of both networks.
     heads: further networks by name, on the discriminator's features, moved by it. terms: further losses by name.
     adversarial: weight of the generator's adversarial loss. ema: decay of the generator's average, 0 for none.
 
