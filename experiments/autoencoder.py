@@ -3,8 +3,9 @@
 python -m experiments.autoencoder
     digits (8x8): squared error of a code of 30 numbers 0.15 deep, 0.22 linear (PCA: 0.22), of two numbers 2.63 deep,
     3.39 linear (PCA: 3.39), half a minute on two cores
-python -m experiments.autoencoder --data tfds:mnist --kinds deep --codes 30 --hidden 1000 500 250 --steps 200000
-    MNIST, the paper's network and score: PCA has 13.87 there
+python -m experiments.autoencoder --data tfds:mnist --kinds deep --codes 30 --hidden 1000 500 250 \\
+    --loss cross-entropy --activation silu --steps 20000
+    MNIST, the paper's network: squared error 2.81 (PCA: 13.87; the paper: 3.00), 13 minutes on two busy cores
 """
 
 from collections.abc import Iterator
