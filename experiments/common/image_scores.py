@@ -24,8 +24,11 @@ class ImageScores:
 
     watch, mode = "fid", "min"
 
-    def __init__(self, data: Plain, draw: Draw, kind: str):
-        """kind: "classifier", "pixels" or module:function. Raises ValueError where it does not fit the data."""
+    def __init__(self, data: Plain, draw: Draw, kind: str, samples: int):
+        """kind: "classifier", "pixels" or module:function. samples: of the final scores.
+
+        Raises ValueError for features that do not fit the data, or more of them than samples or validation images.
+        """
         self.data, self.draw = data, draw
         self.network: FeatureNetwork | None = None
         if kind == "classifier":
@@ -37,14 +40,17 @@ class ImageScores:
             self.features = Features(kind, named("--features", kind, {"pixels": PIXELS.apply}))
             self.told = "that are the pixels" if kind == "pixels" else f"of {kind}"
         self.of_validation = self._real("validation")
-        check_number(self.of_validation.number, len(self.of_validation.mean), what="validation")
+        size = len(self.of_validation.mean)
+        check_number(self.of_validation.number, size, what="validation")
+        check_number(samples, size, what="generated")
+        self.watched = max(WATCHED, size)
 
     def _real(self, part: str) -> Moments:
         return moments(self.features.of(to_pixels(self.data.some(part, 10_000))))
 
     def evaluate(self, state: TrainState) -> dict[str, float]:
         """Return the scores of an evaluation."""
-        x = self.draw(state, KEY, WATCHED)
+        x = self.draw(state, KEY, self.watched)
         if not np.isfinite(x).all():
             return {"fid": np.inf}
         return {"fid": fid(moments(self.features.of(to_pixels(x))), self.of_validation).distance}
@@ -79,7 +85,7 @@ class ImageScores:
             f"{found['test'].shape[1]} features {self.told}; KID over 10 blocks; precision, "
             "recall, density and coverage with k = 5 "
             f"of at most {NEAR} images each. The baseline, the floor, is {len(sets['train'])} training images in the "
-            f"place of samples. The checkpoint is the one of the least FID of {WATCHED} samples to the validation set.",
+            f"place of samples. The checkpoint is the one of the least FID of {self.watched} samples to the validation set.",
         )
 
 
