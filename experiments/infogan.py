@@ -77,7 +77,7 @@ def build(config: Config) -> Experiment:
     gan = networks(config, data.shape, prior=coded(config.latent, config.categories, config.continuous))
     reader = Reader(codes, **config.types)
     draw = drawer(gan)
-    scores = scores_of(data, draw, config.features)
+    scores = scores_of(data, draw, config.features, config.samples)
 
     warn(config)
 

@@ -97,7 +97,7 @@ def build(config: Config) -> Experiment:
         return lambda state, key, number: draw(alone(name, state), key, number)
 
     draws = {name: drawn_by(name) for name in config.stabilisers}
-    scores = {name: scores_of(data, draw, config.features) for name, draw in draws.items()}
+    scores = {name: scores_of(data, draw, config.features, config.samples) for name, draw in draws.items()}
 
     def evaluate(state: TrainState) -> dict[str, Any]:
         found = {name: one.evaluate(state) for name, one in scores.items()}

@@ -82,7 +82,7 @@ def build(config: Config) -> Experiment:
     data = Plain(open_data(config))
     gan = multi_gan(config, data.shape, config.generators)
     draw = one_each(gan, drawer(gan))
-    scores = scores_of(data, draw, config.features)
+    scores = scores_of(data, draw, config.features, config.samples)
 
     def game(config):
         return multi_game(config, gan, config.batch_size or BATCH)

@@ -33,7 +33,7 @@ def build(config: GANConfig) -> Experiment:
     data = Plain(open_data(config))
     gan = networks(config, data.shape)
     draw = drawer(gan)
-    scores = scores_of(data, draw, config.features)
+    scores = scores_of(data, draw, config.features, config.samples)
 
     warn(config)
 

@@ -60,9 +60,7 @@ class PlaneScores:
 Scores = MixtureScores | ImageScores | StackedScores | PlaneScores
 
 
-def scores_of(
-    data: Plain, draw: Draw, features: str | None
-) -> MixtureScores | ImageScores | StackedScores | PlaneScores:
+def scores_of(data: Plain, draw: Draw, features: str | None, samples: int) -> Scores:
     """Return what a generator of these data is scored by."""
     toy = TOYS.get(data.data.name)
     if toy is not None and toy.centres is not None:
@@ -72,4 +70,4 @@ def scores_of(
     if not data.images:
         return PlaneScores(data, draw)
     labelled = "label" in data.data.train
-    return ImageScores(data, draw, features or ("classifier" if labelled else "pixels"))
+    return ImageScores(data, draw, features or ("classifier" if labelled else "pixels"), samples)

@@ -85,7 +85,7 @@ class ImageScores:
             f"{found['test'].shape[1]} features {self.told}; KID over 10 blocks; precision, "
             "recall, density and coverage with k = 5 "
             f"of at most {NEAR} images each. The baseline, the floor, is {len(sets['train'])} training images in the "
-            f"place of samples. The checkpoint is the one of the least FID of {self.watched} samples to the validation set.",
+            f"place of samples. The checkpoint has the least FID of {self.watched} samples to validation images.",
         )
 
 

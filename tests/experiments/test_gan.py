@@ -129,6 +129,7 @@ def test_its_relatives_run_to_their_reports(name, flags, tmp_path):
         (["--beta1=1"], "--beta1 must be at least 0 and below 1, got 1.0"),
         (["--discriminator-steps=3", "--batch-size=8"], "--batch-size must divide by 3"),
         (["--data=photos", "--features=pixels"], "validation examples for 3072 features"),
+        (["--data=digits", "--samples=100"], "expected at least 128 generated examples for 128 features, got 100"),
     ],
 )
 def test_bad_input_is_one_line(flags, message, tmp_path, capsys):
