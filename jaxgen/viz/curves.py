@@ -10,6 +10,8 @@ import numpy as np
 from jaxgen.viz.scatter import PALETTE, literal
 
 POINTS = 500  # a line is thinned to at most so many
+MANY = 8  # series, beyond which the legend stands below the axes
+SMALL = {"frameon": False, "fontsize": 8}
 INK = "#010203"  # stands for the colour of the text around, until the SVG is written
 LIMIT = 1e100  # beyond, a value is as good as infinite, and the axes' arithmetic is safe from overflow
 
@@ -41,7 +43,8 @@ def curves(series: Mapping[str, tuple], *, title: str = "", ylabel: str = "", lo
     style = {"svg.fonttype": "none", "svg.hashsalt": "jaxgen", "font.sans-serif": ["DejaVu Sans"], "font.size": 9}
     style |= dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK)
     with matplotlib.rc_context(style):
-        figure = Figure(figsize=(5.2, 3.1), layout="constrained")
+        below = -(-len(series) // 2) if len(series) > MANY else 0  # rows of a legend that would hide the lines
+        figure = Figure(figsize=(5.2, 3.1 + 0.17 * below), layout="constrained")
         axes = figure.add_subplot()
         for index, (name, (steps, values)) in enumerate(series.items()):
             _line(axes, name, steps, values, colour=PALETTE[index % len(PALETTE)], log=log)
@@ -53,7 +56,8 @@ def curves(series: Mapping[str, tuple], *, title: str = "", ylabel: str = "", lo
         axes.set_yscale("log" if log and any(np.isfinite(line.get_ydata()).any() for line in axes.lines) else "linear")
         axes.margins(x=0.02)
         lines = list(axes.lines)
-        axes.legend(lines, [line.get_label() for line in lines], frameon=False, fontsize=8)
+        look = {"fontsize": 6, "loc": "outside lower center", "ncols": 2} if below else {}
+        (figure if below else axes).legend(lines, [line.get_label() for line in lines], **SMALL | look)
         text = io.StringIO()
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(text, format="svg", transparent=True, metadata=nothing)

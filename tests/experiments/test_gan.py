@@ -86,7 +86,7 @@ def test_a_run_that_dies_ends_where_it_would_have(tmp_path):
         ("dcgan", ["--width=4"]),
         (
             "dcgan",
-            ["--width=4", "--network=resnet", "--discriminator-norm=spectral", "--data=faces", "--features=pixels"],
+            ["--width=4", "--network=resnet", "--discriminator-norm=spectral", "--data=stacked:digits"],
         ),
         ("wgan", ["--width=4", "--batch-size=10"]),
         ("wgan_gp", ["--width=4", "--batch-size=10"]),
