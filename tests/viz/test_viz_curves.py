@@ -120,3 +120,8 @@ def test_curves_say_what_is_wrong():
         curves({})
     with pytest.raises(ValueError, match=r"'kl': expected steps \[T\].*got \(3,\) and \(2,\)"):
         curves({"kl": ([1, 2, 3], [1.0, 2.0])})
+
+
+def test_the_legend_of_many_series_leaves_room_for_the_lines():
+    svg = curves({f"a long name of a series, number {n}": ([0, 1], [0.0, n]) for n in range(26)}, title="many")
+    assert all(f"number {n}<" in svg for n in range(26))  # and no warning, which would be an error
