@@ -32,6 +32,7 @@ def test_docstrings_run_to_their_report_with_both_planes(tmp_path):
     assert (tmp_path / "run" / "samples" / "planes.png").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "flags", [["--code=5", "--drop=0"], ["--seeds=2"], ["--precision=bfloat16"], ["--hidden"], ["--devices=2"]]
 )

@@ -23,6 +23,7 @@ def run(out, *flags, name="gan"):
     return json.loads((out / "result.json").read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "flags",
     [

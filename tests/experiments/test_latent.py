@@ -30,6 +30,7 @@ def scores(module, out, *flags):
     return result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "module, flags",
     [

@@ -24,6 +24,7 @@ def run(out, *flags):
     return json.loads((out / "result.json").read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "flags",
     [

@@ -21,13 +21,16 @@ def scores(out, *flags):
     return result
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize(
+    "name", [name if name in ("digits", "ring") else pytest.param(name, marks=pytest.mark.slow) for name in names()]
+)
 def test_every_embedded_set_runs_to_its_report(name, tmp_path):
     result = scores(tmp_path / "run", f"--data={name}", "--latent=2")
     if name == "ring":
         assert result["scores"]["exact negative log-density of the data"] < 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "flags",
     [

@@ -57,6 +57,7 @@ def test_streamed_data_give_the_same_bits(tmp_path, alone):
     assert result["scores"] == alone[1]["scores"]
 
 
+@pytest.mark.slow
 def test_streamed_seeds_give_the_same_bits(tmp_path):
     resident, _ = run(tmp_path / "device", "--seeds=2")
     streamed, _ = run(tmp_path / "host", "--seeds=2", "--data-on=host")
@@ -77,11 +78,13 @@ def test_pmap_trains_as_well_with_noise_of_its_own(tmp_path, alone):
     assert (losses != alone[0]).any()
 
 
+@pytest.mark.slow
 def test_accumulation_trains_as_the_large_batch_up_to_noise(tmp_path, alone):
     losses, _ = run(tmp_path / "run", "--accumulate=4")
     np.testing.assert_allclose(losses, alone[0], rtol=0.02)
 
 
+@pytest.mark.slow
 def test_bfloat16_computes_in_it_and_keeps_float32(tmp_path, alone):
     losses, _ = run(tmp_path / "run", "--precision=bfloat16")
     np.testing.assert_allclose(losses, alone[0], rtol=5e-3)
@@ -100,6 +103,7 @@ def test_bfloat16_computes_in_it_and_keeps_float32(tmp_path, alone):
     assert [line for line in text.splitlines() if "reduce_sum" in line and "bf16[" in line.split("=")[0]] == []
 
 
+@pytest.mark.slow
 def test_float64_computes_and_keeps_float64(tmp_path, alone):
     # In a process of its own: the precision holds for the whole process.
     command = [
@@ -150,6 +154,7 @@ def swept(out, *flags):
     main("sweep", sweep.Config, sweep.build, arguments=[*small, options, f"--out={out}", *flags])
 
 
+@pytest.mark.slow
 def test_a_sweep_gives_each_value_what_it_gives_alone(tmp_path):
     swept(tmp_path / "sweep", "--values", "1e-3", "1e-2", "--seeds=2")
     scores = json.loads((tmp_path / "sweep" / "result.json").read_text())["scores"]
