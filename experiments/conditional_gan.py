@@ -1,6 +1,8 @@
 """Conditional GAN: Mirza and Osindero 2014; projection: Miyato and Koyama 2018; classifier: Odena et al. 2017.
 
 python -m experiments.conditional_gan
+    digits (8x8): 98.2 % classified as asked (test images: 98.9 %), FID in the project's classifier's features 12.9
+    (that of training images: 9.9), a minute on two cores
 """
 
 from dataclasses import dataclass, replace

@@ -1,6 +1,8 @@
 """DCGAN: Radford et al. 2016, "Unsupervised representation learning with deep convolutional GANs".
 
 python -m experiments.dcgan
+    digits (8x8): FID in the project's classifier's features 12.8 (that of training images: 9.9), 48 seconds on two
+    cores
 """
 
 from dataclasses import dataclass

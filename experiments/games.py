@@ -3,6 +3,7 @@
 Mescheder et al. 2018, "Which training methods for GANs do actually converge?"
 
 python -m experiments.games
+    linear games on their closed forms, R1 and Roth into the equilibrium, the others around it, 11 seconds on two cores
 """
 
 from collections.abc import Callable

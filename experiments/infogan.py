@@ -1,6 +1,8 @@
 """InfoGAN: Chen et al. 2016, "InfoGAN: interpretable representation learning by information maximizing GANs".
 
 python -m experiments.infogan
+    digits (8x8), without labels: 80 % of test images in a category of their class, FID 11.2 (that of training
+    images: 9.9), 67 seconds on two cores
 """
 
 from dataclasses import dataclass, replace

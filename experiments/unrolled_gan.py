@@ -1,6 +1,8 @@
 """The unrolled GAN: Metz et al. 2017, "Unrolled generative adversarial networks".
 
 python -m experiments.unrolled_gan
+    ring: 7 of 8 modes, but 0.3 % of high quality only, after a tenth of the authors' 25,000 steps, 82 seconds on two
+    cores
 """
 
 from dataclasses import dataclass
