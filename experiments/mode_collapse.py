@@ -35,11 +35,11 @@ STABILISERS: dict[str, dict[str, Any]] = {
     "deviation": {"minibatch": "deviation"},
     "packing": {"pack": 2},
     "matching": {"feature_matching": 1.0},
-    "noise": {"noise": 0.3},
+    "noise": {"noise": 0.5},
     "spectral": {"discriminator_norm": "spectral", "loss": "hinge"},
     "gradient": {"penalty": "gradient", "penalty_weight": 0.1, "loss": "wasserstein"},
     "r1": {"penalty": "r1", "penalty_weight": 1e-4},
-    "relativistic": {"penalty": "r1-r2", "penalty_weight": 1e-4, "loss": "relativistic"},
+    "relativistic": {"penalty": "r1-r2", "penalty_weight": 1e-4, "loss": "relativistic", "noise": 0.5},
     SEVERAL: {},
 }
 
@@ -50,7 +50,7 @@ class Config(GANConfig):
 
     steps: int = 3000
     """training steps of the whole run, one of each generator"""
-    stabilisers: tuple[str, ...] = ("none", "unrolled", "discrimination", "packing", "gradient", "relativistic")
+    stabilisers: tuple[str, ...] = ("none", "packing", "noise", "gradient", "relativistic")
     """which to compare: any of none, unrolled, replay, discrimination, deviation, packing, matching, noise, spectral,
     gradient, r1, relativistic, "several generators" """
     generator_hidden: tuple[int, ...] = (96, 96, 96, 96, 96, 96)
@@ -59,6 +59,8 @@ class Config(GANConfig):
     """widths of the mlp discriminator's layers"""
     latent: int = 2
     """dimensions of the noise"""
+    noise_steps: int | None = 1000
+    """steps in which noise falls to zero in a straight line (default: the whole run)"""
     decay: bool = True
     """let the step sizes fall to zero in a straight line"""
     generators: int = 8
