@@ -3,7 +3,7 @@
 python -m experiments.gan
     ring: the relativistic loss with both penalties (Huang et al. 2024, "The GAN is dead; long live the GAN!") and
     instance noise that fades (Sonderby et al. 2017): all 8 modes, 97.4 % of high quality, reverse KL 0.02 nats, a
-    minute on two cores
+    minute on two cores; over ten seeds (--seeds 10) 7.4 modes, 97.4 %, 0.10 nats
 python -m experiments.gan --loss non-saturating --penalty none --noise 0
     the same networks as a plain GAN
 """

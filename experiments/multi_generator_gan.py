@@ -1,7 +1,8 @@
 """Several generators, told apart by the discriminator: Ghosh et al. 2018, "Multi-agent diverse GANs" (MAD-GAN).
 
 python -m experiments.multi_generator_gan
-    ring: all 8 modes, 98.1 % of high quality, reverse KL 0.00 nats, 72 seconds on two busy cores
+    ring: all 8 modes, 98.1 % of high quality, reverse KL 0.00 nats, 72 seconds on two busy cores; over ten seeds
+    (--seeds 10) 7.4 modes, 83 %, 0.16 nats
 """
 
 from dataclasses import dataclass, replace
