@@ -13,14 +13,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.common.gan_config import GANConfig
-from experiments.common.gan_experiment import BATCH, KEY
+from experiments.common.gan_config import ImageGANConfig
+from experiments.common.gan_experiment import KEY
 from experiments.common.gans import game_of, networks, warn
 from experiments.common.image_scores import ImageScores
 from experiments.common.plain import Plain, drawer, generated_by, to_pixels
 from jaxgen.games.gan import Term
 from jaxgen.losses.classification import softmax_cross_entropy
-from jaxgen.metrics.features import Features
 from jaxgen.nn.heads import Logits
 from jaxgen.run.cli import main
 from jaxgen.run.data import open_data
@@ -31,27 +30,17 @@ CLASSIFIER = "classifier"
 
 
 @dataclass(frozen=True)
-class Config(GANConfig):
+class Config(ImageGANConfig):
     """Options of the conditional GAN."""
 
-    data: str = "digits"
-    """data set with labels and images: an embedded one, tfds:NAME, folder:PATH or npz:PATH"""
     steps: int = 4000
     """training steps of the whole run, one of the generator each"""
-    network: Literal["mlp", "dcgan", "resnet"] = "dcgan"
-    """kind of both networks"""
-    width: int = 32
-    """channels of the convolutional generator's last hidden map"""
-    generator_norm: Literal["none", "batch"] = "batch"
-    """normalisation of the generator"""
     discriminator_norm: Literal["none", "batch", "spectral"] = "spectral"
     """normalisation of the discriminator; spectral is of its weights"""
     generator_rate: float = 2e-4
     """step size of the generator"""
     discriminator_rate: float = 2e-4
     """step size of the discriminator"""
-    ema: float = 20_000.0
-    """half-life of the generator's average in examples shown, those of the whole batch; 0 for none"""
     condition: Literal["concatenate", "project", "auxiliary"] = "project"
     """how the discriminator meets the class: beside its input, in an inner product, or as what it must tell"""
     auxiliary: float = 1.0
@@ -108,13 +97,11 @@ def build(config: Config) -> Experiment:
                 "heads": {CLASSIFIER: classifier},
                 "terms": {"class": Term(told, config.auxiliary, config.auxiliary)},
             }
-        return game_of(config, gan, config.batch_size or BATCH, **more)
-
-    logits = Features("logits", jax.jit(scores.network.logits))
+        return game_of(config, gan, **more)
 
     def asked(state, key, number):
         """Return the percentage of samples that the classifier gives the class that was asked for."""
-        found = logits.of(to_pixels(draw(state, key, number))).argmax(-1)
+        found = scores.logits.of(to_pixels(draw(state, key, number))).argmax(-1)
         return 100 * float((found == np.arange(number) % classes).mean())
 
     @jax.jit

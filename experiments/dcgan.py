@@ -8,25 +8,17 @@ python -m experiments.dcgan
 from dataclasses import dataclass
 from typing import Literal
 
-from experiments.common.gan_config import GANConfig
+from experiments.common.gan_config import ImageGANConfig
 from experiments.common.gan_experiment import build
 from jaxgen.run.cli import main
 
 
 @dataclass(frozen=True)
-class Config(GANConfig):
+class Config(ImageGANConfig):
     """Options of the DCGAN."""
 
-    data: str = "digits"
-    """data set of images: an embedded one, tfds:NAME, folder:PATH or npz:PATH"""
     steps: int = 3000
     """training steps of the whole run, one of the generator each"""
-    network: Literal["mlp", "dcgan", "resnet"] = "dcgan"
-    """kind of both networks"""
-    width: int = 32
-    """channels of the convolutional generator's last hidden map"""
-    generator_norm: Literal["none", "batch"] = "batch"
-    """normalisation of the generator"""
     discriminator_norm: Literal["none", "batch", "spectral"] = "batch"
     """normalisation of the discriminator; spectral is of its weights"""
     latent: int = 100
@@ -35,8 +27,6 @@ class Config(GANConfig):
     """step size of the generator"""
     discriminator_rate: float = 2e-4
     """step size of the discriminator"""
-    ema: float = 20_000.0
-    """half-life of the generator's average in examples shown, those of the whole batch; 0 for none"""
 
 
 if __name__ == "__main__":

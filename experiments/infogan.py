@@ -13,8 +13,8 @@ import jax
 import numpy as np
 
 from experiments.common.autoencoders import check_range
-from experiments.common.gan_config import GANConfig
-from experiments.common.gan_experiment import BATCH, KEY
+from experiments.common.gan_config import ImageGANConfig
+from experiments.common.gan_experiment import KEY
 from experiments.common.gan_scores import scores_of
 from experiments.common.gans import game_of, networks, warn
 from experiments.common.plain import Plain, drawer, generated_by, to_pixels
@@ -28,27 +28,17 @@ from jaxgen.viz.images import tile
 
 
 @dataclass(frozen=True)
-class Config(GANConfig):
+class Config(ImageGANConfig):
     """Options of InfoGAN."""
 
-    data: str = "digits"
-    """data set: an embedded one, tfds:NAME, folder:PATH or npz:PATH"""
     steps: int = 4000
     """training steps of the whole run, one of the generator each"""
-    network: Literal["mlp", "dcgan", "resnet"] = "dcgan"
-    """kind of both networks"""
-    width: int = 32
-    """channels of the convolutional generator's last hidden map"""
-    generator_norm: Literal["none", "batch"] = "batch"
-    """normalisation of the generator"""
     discriminator_norm: Literal["none", "batch", "spectral"] = "batch"
     """normalisation of the discriminator; spectral is of its weights"""
     generator_rate: float = 1e-3
     """step size of the generator"""
     discriminator_rate: float = 2e-4
     """step size of the discriminator"""
-    ema: float = 20_000.0
-    """half-life of the generator's average in examples shown, those of the whole batch; 0 for none"""
     latent: int = 62
     """dimensions of the noise, beside the codes"""
     categories: int = 10
@@ -87,7 +77,7 @@ def build(config: Config) -> Experiment:
         terms = information(
             reader, config.categories, config.continuous, weight=config.information, smooth=config.smoothness
         )
-        return game_of(config, gan, config.batch_size or BATCH, heads={READER: reader}, terms=terms)
+        return game_of(config, gan, heads={READER: reader}, terms=terms)
 
     @jax.jit
     def read(params, extra, key, batch):

@@ -29,7 +29,6 @@ from jaxgen.viz.images import tile
 from jaxgen.viz.panels import panels
 
 KEY = jax.random.key(0)
-BATCH = 128
 SEVERAL = "several generators"
 STABILISERS: dict[str, dict[str, Any]] = {
     "none": {},
@@ -83,12 +82,12 @@ class Config(GANConfig):
 
 def contender(config: Config, name: str, shape: tuple[int, ...]) -> tuple[Game, Draw]:
     """Return the game of one stabiliser, and how its generator is drawn from."""
-    own, batch = replace(config, **STABILISERS[name]), config.batch_size or BATCH
+    own = replace(config, **STABILISERS[name])
     if name == SEVERAL:
         gan = multi_gan(own, shape, config.generators)
-        return multi_game(own, gan, batch), one_each(gan, drawer(gan))
+        return multi_game(own, gan), one_each(gan, drawer(gan))
     gan = networks(own, shape)
-    return game_of(own, gan, batch), drawer(gan)
+    return game_of(own, gan), drawer(gan)
 
 
 def build(config: Config) -> Experiment:

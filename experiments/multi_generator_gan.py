@@ -12,7 +12,7 @@ import numpy as np
 
 from experiments.common.autoencoders import check_range
 from experiments.common.gan_config import GANConfig
-from experiments.common.gan_experiment import BATCH, KEY
+from experiments.common.gan_experiment import KEY
 from experiments.common.gan_scores import scores_of
 from experiments.common.gans import ACTIVATIONS, INITS, average, optimisers
 from experiments.common.plain import Draw, Plain, drawer, to_pixels
@@ -64,9 +64,9 @@ def multi_gan(config: GANConfig, shape: tuple[int, ...], generators: int) -> GAN
     )
 
 
-def multi_game(config: GANConfig, gan: GAN, batch_size: int) -> Game:
+def multi_game(config: GANConfig, gan: GAN) -> Game:
     """Return the game."""
-    return multi_generator_game(gan, tx=optimisers(config), ema=average(config, batch_size))
+    return multi_generator_game(gan, tx=optimisers(config), ema=average(config))
 
 
 def one_each(gan: GAN, draw: Draw) -> Draw:
@@ -87,7 +87,7 @@ def build(config: Config) -> Experiment:
     scores = scores_of(data, draw, config.features, config.samples)
 
     def game(config):
-        return multi_game(config, gan, config.batch_size or BATCH)
+        return multi_game(config, gan)
 
     def pictures(state):
         heads = config.generators

@@ -8,17 +8,15 @@ python -m experiments.wgan
 from dataclasses import dataclass
 from typing import Literal
 
-from experiments.common.gan_config import GANConfig
+from experiments.common.gan_config import ImageGANConfig
 from experiments.common.gan_experiment import build
 from jaxgen.run.cli import main
 
 
 @dataclass(frozen=True)
-class Config(GANConfig):
+class Config(ImageGANConfig):
     """Options of the WGAN."""
 
-    data: str = "digits"
-    """data set: an embedded one, tfds:NAME, folder:PATH or npz:PATH"""
     steps: int = 3000
     """training steps of the whole run, one of the generator each"""
     batch_size: int | None = 320
@@ -31,12 +29,6 @@ class Config(GANConfig):
     """steps of the discriminator for one of the generator, on equal slices of the batch"""
     optimiser: Literal["adam", "rmsprop", "sgd"] = "rmsprop"
     """how both players move"""
-    network: Literal["mlp", "dcgan", "resnet"] = "dcgan"
-    """kind of both networks"""
-    width: int = 32
-    """channels of the convolutional generator's last hidden map"""
-    generator_norm: Literal["none", "batch"] = "batch"
-    """normalisation of the generator"""
     discriminator_norm: Literal["none", "batch", "spectral"] = "batch"
     """normalisation of the discriminator; spectral is of its weights"""
     latent: int = 100

@@ -8,17 +8,15 @@ python -m experiments.wgan_gp
 from dataclasses import dataclass
 from typing import Literal
 
-from experiments.common.gan_config import GANConfig
+from experiments.common.gan_config import ImageGANConfig
 from experiments.common.gan_experiment import build
 from jaxgen.run.cli import main
 
 
 @dataclass(frozen=True)
-class Config(GANConfig):
+class Config(ImageGANConfig):
     """Options of the WGAN-GP."""
 
-    data: str = "digits"
-    """data set: an embedded one, tfds:NAME, folder:PATH or npz:PATH"""
     steps: int = 2000
     """training steps of the whole run, one of the generator each"""
     batch_size: int | None = 320
@@ -29,10 +27,6 @@ class Config(GANConfig):
     """gradient, one-sided, zero-centred, r1, r2, r1-r2, roth, none, or your own as module:function"""
     discriminator_steps: int = 5
     """steps of the discriminator for one of the generator, on equal slices of the batch"""
-    network: Literal["mlp", "dcgan", "resnet"] = "dcgan"
-    """kind of both networks"""
-    width: int = 32
-    """channels of the convolutional generator's last hidden map"""
     generator_norm: Literal["none", "batch"] = "batch"
     """normalisation of the generator; the critic has none, whose penalty is of single examples"""
     latent: int = 100

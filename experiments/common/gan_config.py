@@ -111,3 +111,19 @@ class GANConfig(Common):
             raise ValueError(
                 "--simultaneous players take one step each: no --discriminator-steps, --unroll or --replay"
             )
+
+
+@dataclass(frozen=True)
+class ImageGANConfig(GANConfig):
+    """The same, for small convolutional networks of images."""
+
+    data: str = "digits"
+    """data set of images: an embedded one, tfds:NAME, folder:PATH or npz:PATH"""
+    network: Literal["mlp", "dcgan", "resnet"] = "dcgan"
+    """kind of both networks"""
+    width: int = 32
+    """channels of the convolutional generator's last hidden map"""
+    generator_norm: Literal["none", "batch"] = "batch"
+    """normalisation of the generator"""
+    ema: float = 20_000.0
+    """half-life of the generator's average in examples shown, those of the whole batch; 0 for none"""

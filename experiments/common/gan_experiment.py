@@ -25,7 +25,6 @@ Array = jax.Array
 KEY = jax.random.key(0)
 PATHS = 1000  # of the perceptual path length
 Make = Callable[[Array], Array]  # z [B, D] -> x [B, ...]
-BATCH = 128  # examples a step where --batch-size does not say
 
 
 def build(config: GANConfig) -> Experiment:
@@ -38,7 +37,7 @@ def build(config: GANConfig) -> Experiment:
     warn(config)
 
     def game(config):
-        return game_of(config, gan, config.batch_size or BATCH)
+        return game_of(config, gan)
 
     def finish(state, progress):
         result = scores.finish(state, config.samples, progress)

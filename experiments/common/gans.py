@@ -21,6 +21,7 @@ from jaxgen.models.gan import GAN, Prior, normal, pack
 from jaxgen.models.gan_mlp import MLPDiscriminator, MLPGenerator
 from jaxgen.models.resnet_gan import ResNetDiscriminator, ResNetGenerator
 from jaxgen.nn.heads import Logits
+from jaxgen.run.loop import DEFAULT_BATCH
 from jaxgen.run.named import named
 
 Array = jax.Array
@@ -146,12 +147,12 @@ def show_of(config: GANConfig):
     return show
 
 
-def average(config: GANConfig, batch_size: int) -> float:
+def average(config: GANConfig) -> float:
     """Return the decay of the generator's average."""
-    return float(np.exp2(-batch_size / config.ema)) if config.ema else 0.0
+    return float(np.exp2(-(config.batch_size or DEFAULT_BATCH) / config.ema)) if config.ema else 0.0
 
 
-def game_of(config: GANConfig, gan: GAN, batch_size: int, **more: Any) -> Game:
+def game_of(config: GANConfig, gan: GAN, **more: Any) -> Game:
     """Return the game of these options. more: further options of `gan_game`."""
     terms = dict(more.pop("terms", {}))
     if config.feature_matching:
@@ -168,6 +169,6 @@ def game_of(config: GANConfig, gan: GAN, batch_size: int, **more: Any) -> Game:
         show=show_of(config),
         terms=terms,
         adversarial=config.adversarial,
-        ema=average(config, batch_size),
+        ema=average(config),
         **more,
     )

@@ -33,6 +33,7 @@ class ImageScores:
         self.network: FeatureNetwork | None = None
         if kind == "classifier":
             self.network = feature_network(data.data)
+            self.logits = Features("logits", jax.jit(self.network.logits))
             dense = jax.jit(lambda images: self.network.apply(images)[-1])
             told = f"of a classifier of {100 * self.network.accuracy:.1f} % test accuracy, trained on this training set"
             self.features, self.told = Features("classifier", dense), told
@@ -73,8 +74,8 @@ class ImageScores:
         better = dict.fromkeys(("precision", "recall", "density", "coverage", "Inception score"), "higher")
         if self.network is not None:
             for name in ("model", "train"):
-                logits = Features("logits", jax.jit(self.network.logits)).of(sets[name])
-                logits = np.random.default_rng(0).permutation(logits)  # samples may come class by class in turn
+                # Samples may come class by class in turn, which splits would fall in step with.
+                logits = np.random.default_rng(0).permutation(self.logits.of(sets[name]))
                 tables[name]["Inception score"] = inception_score_of_logits(logits, splits=10).mean
         return Result(
             scores=tables["model"],

@@ -1,14 +1,12 @@
 """Data as a generator makes them, and drawing from one."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import jax
 import numpy as np
 
-from jaxgen.data import Dataset, preprocess
-from jaxgen.data.lazy import size, take_rows
+from experiments.common.autoencoders import Scaled
 from jaxgen.game import TrainState
 from jaxgen.metrics.batched import over
 from jaxgen.models.gan import GAN
@@ -18,34 +16,13 @@ CHUNK = 500  # examples generated at once
 Draw = Callable[[TrainState, Array, int], np.ndarray]  # (state, key, number) -> x [number, ...]
 
 
-@dataclass(frozen=True)
-class Plain:
+class Plain(Scaled):
     """A data set as a GAN sees it: images scaled to [-1, 1], other data as they are."""
-
-    data: Dataset
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of one example."""
-        return tuple(self.data.train["x" if self.data.levels is None else "image"].shape[1:])
-
-    @property
-    def images(self) -> bool:
-        """Whether examples are images [H, W, C]."""
-        return self.data.levels is not None
 
     def see(self, batch: Mapping[str, Any]) -> Array:
         """Return x [B, ...] of a batch."""
-        return 2 * preprocess.scale(batch["image"], levels=self.data.levels) - 1 if self.images else batch["x"]
-
-    def rows(self, part: str, most: int) -> dict[str, np.ndarray]:
-        """Return up to `most` examples of a part, evenly over it."""
-        rows = getattr(self.data, part)
-        return take_rows(rows, np.linspace(0, size(rows) - 1, min(size(rows), max(1, most))).astype(np.int32))
-
-    def some(self, part: str, most: int) -> np.ndarray:
-        """Return x [N, ...] of up to `most` examples of a part, evenly over it."""
-        return np.asarray(self.see(self.rows(part, most)))
+        x = super().see(batch)
+        return 2 * x - 1 if self.images else x
 
 
 def to_pixels(x: np.ndarray) -> np.ndarray:
