@@ -1,0 +1,96 @@
+"""Bijectors one after another, turned round, and repeated with parameters of their own."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+
+from jaxgen.bijectors.base import Array, Bijector
+
+
+class Chain(Bijector):
+    """These bijectors, the first one first."""
+
+    parts: Sequence[Bijector]
+
+    def forward(self, x: Array, condition: Array | None = None) -> tuple[Array, Array]:
+        """Return the last part's y, and the sum of the log-determinants [B]."""
+        total = 0.0
+        for part in self.parts:
+            x, log_det = part.forward(x, condition)
+            total = total + log_det
+        return x, total
+
+    def inverse(self, y: Array, condition: Array | None = None) -> tuple[Array, Array]:
+        """Return the first part's x, and the sum of the log-determinants [B]."""
+        total = 0.0
+        for part in reversed(self.parts):
+            y, log_det = part.inverse(y, condition)
+            total = total + log_det
+        return y, total
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for an empty chain."""
+        if not self.parts:
+            raise ValueError("a chain needs at least one bijector, got none")
+        super().__post_init__()
+
+
+class Inverse(Bijector):
+    """A bijector the other way round; made through the bijector's own inverse, so none that starts from data."""
+
+    bijector: Bijector
+
+    def forward(self, x: Array, condition: Array | None = None) -> tuple[Array, Array]:
+        """Return the bijector's inverse at x."""
+        return self.bijector.inverse(x, condition)
+
+    def inverse(self, y: Array, condition: Array | None = None) -> tuple[Array, Array]:
+        """Return the bijector's forward at y."""
+        return self.bijector.forward(y, condition)
+
+
+class Repeat(Bijector):
+    """One bijector `depth` times over, each time with parameters of its own, as a loop that is compiled once.
+
+    Its parameters are the bijector's, with a leading axis [depth]. A layer that starts from data starts from what
+    the layers before it, started, make of the data.
+    """
+
+    bijector: Bijector
+    depth: int
+
+    def start(self, key: Array, x: Array, condition: Array | None) -> Any:
+        """Return fresh parameters, layer by layer from x."""
+        layer = self.bijector.clone(parent=None)
+
+        def one(x, key):
+            params = layer.init(key, x, condition)["params"]
+            return layer.apply({"params": params}, x, condition)[0], params
+
+        return jax.lax.scan(one, x, jax.random.split(key, self.depth))[1]
+
+    @property
+    def layers(self) -> Any:
+        """The parameters [depth, ...]."""
+        return self.get_variable("params", "layers")
+
+    def forward(self, x: Array, condition: Array | None = None) -> tuple[Array, Array]:
+        """Return y after all layers, and the sum of the log-determinants [B]."""
+        if self.is_initializing():
+            self.param("layers", self.start, x, condition)
+        return self.run("forward", x, condition)
+
+    def inverse(self, y: Array, condition: Array | None = None) -> tuple[Array, Array]:
+        """Return x before all layers, and the sum of the log-determinants [B]."""
+        return self.run("inverse", y, condition)
+
+    def run(self, method: str, x: Array, condition: Array | None) -> tuple[Array, Array]:
+        """Return one direction through all layers."""
+        layer = self.bijector.clone(parent=None)
+
+        def one(x, params):
+            return layer.apply({"params": params}, x, condition, method=method)
+
+        x, log_dets = jax.lax.scan(one, x, self.layers, reverse=method == "inverse")
+        return x, log_dets.sum(0)

@@ -1,0 +1,58 @@
+"""Invertible functions of one number whose parameters a network gives: what couplings and autoregressions apply.
+
+Parameters of zero make each of them the identity, or near it, so that a network whose last layer starts at zero
+starts a deep flow gently.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxgen.bijectors.base import Array
+
+
+class Elementwise(NamedTuple):
+    """y = f(x; parameters), number by number.
+
+    size: parameters for each number. forward: (x [...], parameters [..., size]) -> y, log|dy/dx|, each [...].
+    inverse: (y [...], parameters [..., size]) -> x, log|dx/dy|, each [...].
+    """
+
+    size: int
+    forward: Callable[[Array, Array], tuple[Array, Array]]
+    inverse: Callable[[Array, Array], tuple[Array, Array]]
+
+
+def additive() -> Elementwise:
+    """Return y = x + shift (Dinh et al. 2015, "NICE", equation 8)."""
+    return Elementwise(
+        1,
+        lambda x, p: (x + p[..., 0], jnp.zeros_like(x)),
+        lambda y, p: (y - p[..., 0], jnp.zeros_like(y)),
+    )
+
+
+def sigmoid_scale(h: Array) -> Array:
+    """Return log(sigmoid(h + 2)): scales in (0, 1), 0.88 at zero (Kingma and Dhariwal 2018, "Glow", their code)."""
+    return jax.nn.log_sigmoid(h + 2.0)
+
+
+def tanh_scale(h: Array, bound: float = 3.0) -> Array:
+    """Return log scales in (-bound, bound), 0 at zero (Dinh et al. 2017, "RealNVP", section 4.1: tanh, rescaled)."""
+    return bound * jnp.tanh(h / bound)
+
+
+def affine(log_scale: Callable[[Array], Array] = tanh_scale) -> Elementwise:
+    """Return y = (x + shift) * scale, with a bounded scale; log_scale: what the network gives -> log scale."""
+
+    def forward(x, p):
+        log = log_scale(p[..., 1])
+        return (x + p[..., 0]) * jnp.exp(log), log
+
+    def inverse(y, p):
+        log = log_scale(p[..., 1])
+        return y * jnp.exp(-log) - p[..., 0], -log
+
+    return Elementwise(2, forward, inverse)
