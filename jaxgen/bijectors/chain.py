@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import flax.linen as nn
 import jax
 
 from jaxgen.bijectors.base import Array, Bijector
@@ -70,27 +71,29 @@ class Repeat(Bijector):
 
         return jax.lax.scan(one, x, jax.random.split(key, self.depth))[1]
 
-    @property
-    def layers(self) -> Any:
-        """The parameters [depth, ...]."""
-        return self.get_variable("params", "layers")
-
     def forward(self, x: Array, condition: Array | None = None) -> tuple[Array, Array]:
         """Return y after all layers, and the sum of the log-determinants [B]."""
-        if self.is_initializing():
-            self.param("layers", self.start, x, condition)
         return self.run("forward", x, condition)
 
     def inverse(self, y: Array, condition: Array | None = None) -> tuple[Array, Array]:
         """Return x before all layers, and the sum of the log-determinants [B]."""
         return self.run("inverse", y, condition)
 
+    @nn.compact
+    def layers(self, x: Array, condition: Array | None) -> Any:
+        """Return the parameters [depth, ...], made from x where there are none."""
+        if self.has_variable("params", "layers"):
+            return self.get_variable("params", "layers")
+        return self.param("layers", self.start, x, condition)
+
     def run(self, method: str, x: Array, condition: Array | None) -> tuple[Array, Array]:
         """Return one direction through all layers."""
+        if method == "inverse" and self.is_initializing():
+            raise ValueError("repeated layers may start from data: make their parameters through forward, not inverse")
         layer = self.bijector.clone(parent=None)
 
         def one(x, params):
             return layer.apply({"params": params}, x, condition, method=method)
 
-        x, log_dets = jax.lax.scan(one, x, self.layers, reverse=method == "inverse")
+        x, log_dets = jax.lax.scan(one, x, self.layers(x, condition), reverse=method == "inverse")
         return x, log_dets.sum(0)
