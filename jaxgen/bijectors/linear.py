@@ -25,7 +25,9 @@ class Linear(Bijector):
             start = _start(self.make_rng("params"), channels, dtype)
         shapes = {"order": 1, "sign": 1, "log_diagonal": 1, "below": 2, "above": 2}
         p = {
-            name: self.param(name, lambda _, name=name, rank=rank: start.get(name, jnp.zeros((channels,) * rank, dtype)))
+            name: self.param(
+                name, lambda _, name=name, rank=rank: start.get(name, jnp.zeros((channels,) * rank, dtype))
+            )
             for name, rank in shapes.items()
         }
         lower = jnp.tril(p["below"], -1) + jnp.eye(channels, dtype=dtype)

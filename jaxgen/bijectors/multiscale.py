@@ -59,4 +59,3 @@ class MultiScale(Bijector):
                 c //= 2
             shapes.append((h, w, c))
         return shapes
-

@@ -1,0 +1,119 @@
+"""Networks that say how a coupling changes the other part: their last layers start at zero, so it starts unchanged."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxgen.nn.conv import Conv
+from jaxgen.nn.mlp import MLP
+from jaxgen.nn.residual import ResidualBlock
+
+Array = jax.Array
+ZEROS = nn.initializers.zeros
+
+
+class DenseConditioner(nn.Module):
+    """Dense layers: (x [B, D], condition [B, ...] or None) -> [B, outputs]; the condition stands beside x."""
+
+    outputs: int
+    hidden: Sequence[int] = (64, 64)
+    activation: Callable[[Array], Array] = nn.relu
+    dtype: jnp.dtype | None = None
+    param_dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Array, condition: Array | None = None) -> Array:
+        """x: [B, D]."""
+        types = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        if condition is not None:
+            x = jnp.concatenate([x, condition.reshape(len(x), -1)], axis=-1)
+        features = MLP(self.hidden, self.activation, **types)(x)
+        return _full(nn.Dense(self.outputs, kernel_init=ZEROS, **types)(features))
+
+
+class ConvConditioner(nn.Module):
+    """Convolutions 3x3, 1x1, 3x3 of one width: [B, H, W, C] -> [B, H, W, outputs] (Glow, section 5.1).
+
+    A condition [B, K] is added to the hidden maps by a dense layer; one [B, H', W', K] is pooled or repeated to H x W
+    and stands beside x.
+    """
+
+    outputs: int
+    width: int = 512
+    activation: Callable[[Array], Array] = nn.relu
+    dtype: jnp.dtype | None = None
+    param_dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Array, condition: Array | None = None) -> Array:
+        """x: [B, H, W, C]."""
+        types = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        h = Conv(self.width, 3, **types)(beside(x, condition))
+        h = self.activation(h + shift(condition, self.width, types))
+        h = self.activation(nn.Dense(self.width, **types)(h))  # a 1x1 convolution
+        return _full(Conv(self.outputs, 3, kernel_init=ZEROS, **types)(h))
+
+
+class ResidualConditioner(nn.Module):
+    """A convolution, residual blocks, and a convolution: [B, H, W, C] -> [B, H, W, outputs] (RealNVP, section 4.1).
+
+    Conditions as for `ConvConditioner`.
+    """
+
+    outputs: int
+    width: int = 64
+    blocks: int = 4
+    activation: Callable[[Array], Array] = nn.relu
+    dtype: jnp.dtype | None = None
+    param_dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Array, condition: Array | None = None) -> Array:
+        """x: [B, H, W, C]."""
+        types = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        h = Conv(self.width, 3, **types)(beside(x, condition))
+        h = h + shift(condition, self.width, types)
+        for _ in range(self.blocks):
+            h = ResidualBlock(self.width, self.activation, **types)(h)
+        return _full(Conv(self.outputs, 3, kernel_init=ZEROS, **types)(self.activation(h)))
+
+
+class LinearConditioner(nn.Module):
+    """One convolution 3x3, [B, H, W, C] -> [B, H, W, outputs]: Glow's learned prior. Conditions: beside x only."""
+
+    outputs: int
+    dtype: jnp.dtype | None = None
+    param_dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Array, condition: Array | None = None) -> Array:
+        """x: [B, H, W, C]."""
+        layer = Conv(self.outputs, 3, kernel_init=ZEROS, dtype=self.dtype, param_dtype=self.param_dtype)
+        return _full(layer(beside(x, condition)))
+
+
+def beside(x: Array, condition: Array | None) -> Array:
+    """Return x [B, H, W, C] with an image condition, brought to its size, in further channels."""
+    if x.ndim != 4:
+        raise ValueError(f"convolutions need images [B, H, W, C], got {x.shape}")
+    if condition is None or condition.ndim == 2:
+        return x
+    if condition.ndim != 4:
+        raise ValueError(f"a condition of images is [B, K] or [B, H, W, K], got {condition.shape}")
+    sized = jax.image.resize(condition, (*x.shape[:3], condition.shape[-1]), "linear")
+    return jnp.concatenate([x, sized.astype(x.dtype)], axis=-1)
+
+
+def shift(condition: Array | None, width: int, types: Any) -> Array | float:
+    """Return what a vector condition [B, K] adds to the maps of its layer, [B, 1, 1, width]; made inside a module."""
+    if condition is None or condition.ndim != 2:
+        return 0.0
+    return nn.Dense(width, use_bias=False, **types)(condition)[:, None, None, :]
+
+
+def _full(x: Array) -> Array:
+    """Return float32 at least: log-determinants are summed there."""
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
