@@ -1,4 +1,4 @@
-"""Data: embedded, toy, procedural, TFDS, folder and npz sets behind one door, `load`."""
+"""Data: embedded, toy, procedural, TFDS, folder, npz and table sets behind one door, `load`."""
 
 from jaxgen.data.catalogue import load, names
 from jaxgen.data.dataset import PARTS, Dataset

@@ -7,7 +7,7 @@ from jaxgen.data.toys import TOYS
 
 EMBEDDED_NAMES = ("digits", "photos", "faces")
 DOCUMENT_NAMES = ("docstrings", "newsgroups")  # word counts: neither pictures nor points, and not for every model
-PREFIXES = {"tfds": "NAME", "folder": "PATH", "npz": "PATH", "stacked": "DATA"}
+PREFIXES = {"tfds": "NAME", "folder": "PATH", "npz": "PATH", "table": "PATH", "stacked": "DATA"}
 
 
 def names() -> tuple[str, ...]:
@@ -19,8 +19,8 @@ def load(name: str, *, lazy: bool = False) -> Dataset:
     """Loads a data set; the same name gives the same arrays, whatever the run's seed.
 
     Args:
-      name: one of `names()`, of `DOCUMENT_NAMES`, or ``tfds:NAME``, ``folder:PATH``, ``npz:PATH``; or
-        ``stacked:DATA``, three grey images of any of these as one.
+      name: one of `names()`, of `DOCUMENT_NAMES`, or ``tfds:NAME``, ``folder:PATH``, ``npz:PATH``,
+        ``table:PATH``; or ``stacked:DATA``, three grey images of any of these as one.
       lazy: leave TFDS sets and folders on disk, their parts `jaxgen.data.lazy.Lazy` with the same rows; the
         others are in memory anyway.
 
@@ -72,9 +72,9 @@ def _load_prefixed(prefix: str, rest: str, lazy: bool) -> Dataset:
         from jaxgen.data import stacked
 
         return stacked.stacked(load(rest))
-    from jaxgen.data import npz
+    from jaxgen.data import npz, table
 
-    return npz.load(rest)
+    return (npz if prefix == "npz" else table).load(rest)
 
 
 def _unknown(name: str) -> str:

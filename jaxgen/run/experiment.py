@@ -22,7 +22,7 @@ class Common:
     """The options of every experiment; an experiment's own configuration extends this."""
 
     data: str = "digits"
-    """data set: an embedded one, tfds:NAME, folder:PATH or npz:PATH"""
+    """data set: an embedded one, tfds:NAME, folder:PATH, npz:PATH or table:PATH"""
     steps: int = 5000
     """training steps of the whole run"""
     batch_size: int | None = None

@@ -60,7 +60,7 @@ def test_an_unknown_name_offers_the_nearest_and_the_list():
         ValueError, match="unknown data set 'digts', did you mean digits; expected one of digits"
     ) as caught:
         load("digts")
-    assert all(name in str(caught.value) for name in (*names(), "tfds:NAME", "folder:PATH", "npz:PATH"))
+    assert all(name in str(caught.value) for name in (*names(), "tfds:NAME", "folder:PATH", "npz:PATH", "table:PATH"))
     with pytest.raises(ValueError, match="did you mean tfds:NAME"):
         load("tfd:mnist")
     with pytest.raises(ValueError, match="expected folder:PATH, got nothing after the colon"):
