@@ -97,3 +97,15 @@ class Repeat(Bijector):
 
         x, log_dets = jax.lax.scan(one, x, self.layers(x, condition), reverse=method == "inverse")
         return x, log_dets.sum(0)
+
+
+def layers(bijector: Bijector, params: Any) -> list[tuple[Bijector, Any]]:
+    """Return the layers of chains and repeats, first to last, each with its own parameters: to look between them."""
+    if isinstance(bijector, Chain):
+        pairs = [(part, params.get(f"parts_{number}", {})) for number, part in enumerate(bijector.parts)]
+        return [layer for part, own in pairs for layer in layers(part, own)]
+    if isinstance(bijector, Repeat):
+        numbers = range(bijector.depth)
+        owns = [jax.tree.map(lambda a, n=n: a[n], params["layers"]) for n in numbers]
+        return [layer for own in owns for layer in layers(bijector.bijector, own)]
+    return [(bijector, params)]

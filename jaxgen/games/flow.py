@@ -6,6 +6,7 @@ import jax
 import optax
 
 from jaxgen.game import Aux, Batch, Game, Phase, Player
+from jaxgen.models.dequantise import Noise, uniform
 from jaxgen.models.flow import Flow
 
 
@@ -13,19 +14,32 @@ def flow_game(
     flow: Flow,
     tx: optax.GradientTransformation,
     *,
+    noise: Noise | None = None,
     condition: Callable[[Batch], jax.Array | None] = lambda batch: None,
     ema: float = 0.0,
 ) -> Game:
     """Return the game of maximum likelihood on batches with "x" [B, ...].
 
-    condition: batch -> what the density is conditional on. ema: decay of the average of the parameters, 0 for none.
+    noise: then x are integers, and the flow and this noise, which makes them continuous, together climb the bound of
+    their log-probability (Ho et al. 2019, "Flow++", equation 12). condition: batch -> what the density is conditional
+    on. ema: decay of the average of the parameters, 0 for none.
     """
 
     def init(key, batch):
-        return flow.init(key, batch["x"], condition(batch)), {}
+        if noise is None:
+            return flow.init(key, batch["x"], condition(batch)), {}
+        keys = jax.random.split(key, 3)
+        x = uniform(keys[0], batch["x"], levels=noise.levels)[0]
+        own = {"noise": noise.init(keys[1], keys[0], batch["x"])["params"]}
+        return flow.init(keys[2], x, condition(batch)) | own, {}
 
     def loss(params, state, batch, key):
-        log_prob = flow.log_prob(params, batch["x"], condition(batch)).mean()
+        x, log_q = batch["x"], 0.0
+        if noise is not None:
+            x, log_q = noise.apply({"params": params["noise"]}, key, x)
+        log_prob = (flow.log_prob(params, x, condition(batch)) - log_q).mean()
         return {"flow": -log_prob}, Aux({}, {"flow/log_prob": log_prob})
 
-    return Game(init, {"flow": Player(("flow",), tx)}, (Phase(("flow",), loss),), {"flow": ema} if ema else {})
+    moves = ("flow",) if noise is None else ("flow", "noise")
+    average = dict.fromkeys(moves, ema) if ema else {}
+    return Game(init, {"flow": Player(moves, tx)}, (Phase(("flow",), loss),), average)

@@ -1,0 +1,75 @@
+"""The options of every experiment with a normalizing flow."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import flax.linen as nn
+
+from experiments.common.autoencoders import check_range, check_widths
+from jaxgen.bijectors.coupling import Net
+from jaxgen.nn.conditioner import ConvConditioner, DenseConditioner, ResidualConditioner
+from jaxgen.run.experiment import Common
+
+ACTIVATIONS = {"relu": nn.relu, "tanh": nn.tanh, "silu": nn.silu}
+
+
+@dataclass(frozen=True)
+class FlowConfig(Common):
+    """Options of every experiment with a normalizing flow."""
+
+    data: str = "moons"
+    """data set: an embedded one, tfds:NAME, folder:PATH, npz:PATH or table:PATH"""
+    batch_size: int | None = 256
+    """examples a step"""
+    hidden: tuple[int, ...] = (64, 64)
+    """widths of the networks of vectors"""
+    width: int = 64
+    """channels of the networks of images"""
+    blocks: int = 2
+    """residual blocks of the networks of images that have them"""
+    activation: Literal["relu", "tanh", "silu"] = "relu"
+    """activation of the networks"""
+    alpha: float = 0.05
+    """images enter by the logit of alpha + (1 - 2 alpha) x"""
+    learning_rate: float = 1e-3
+    """Adam's step size at the start; it decays to zero as a cosine"""
+    clip: float = 0.0
+    """cut the norm of a gradient at this; 0 for no cut"""
+    ema: float = 0.0
+    """decay a step of the parameters' average, which is what is scored; 0 for none"""
+    temperatures: tuple[float, ...] = (0.5, 0.7, 0.85, 1.0)
+    """scales of the noise that the last picture of samples compares"""
+    dequantise: Literal["uniform", "variational"] = "uniform"
+    """noise that makes images continuous: uniform, or that of a flow of its own (Ho et al. 2019, "Flow++")"""
+    bound_samples: int = 1
+    """draws of that noise in the final score of an image"""
+
+    def check(self) -> None:
+        """Raise ValueError for values that no run can have."""
+        super().check()
+        check_widths(self, "hidden", "width", "blocks", "bound_samples")
+        check_range(self, "alpha", 0, 0.5)
+        check_range(self, "ema", 0, 1)
+        for name in ("learning_rate", "clip"):
+            check_range(self, name, 0)
+        if not self.temperatures or min(self.temperatures) <= 0:
+            raise ValueError(f"--temperatures must be above 0, one at least, got {self.temperatures}")
+
+    def dense(self, **options) -> Net:
+        """Return the maker of networks of vectors."""
+        return partial(DenseConditioner, hidden=self.hidden, activation=ACTIVATIONS[self.activation], **options)
+
+    def conv(self) -> Net:
+        """Return the maker of Glow's networks of images."""
+        return partial(ConvConditioner, width=self.width, activation=ACTIVATIONS[self.activation], **self.types)
+
+    def residual(self) -> Net:
+        """Return the maker of residual networks of images."""
+        return partial(
+            ResidualConditioner,
+            width=self.width,
+            blocks=self.blocks,
+            activation=ACTIVATIONS[self.activation],
+            **self.types,
+        )

@@ -1,0 +1,86 @@
+"""What a flow is seen by: its density over the plane, samples, temperatures, lines between images, warped grids."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.common.view import View
+from jaxgen.bijectors.chain import layers
+from jaxgen.models.flow import Flow
+from jaxgen.viz.density import densities
+from jaxgen.viz.images import tile
+from jaxgen.viz.latent import interpolate
+from jaxgen.viz.pairs import beside
+from jaxgen.viz.warp import warp
+
+Array = jax.Array
+KEY = jax.random.key(0)
+PANELS = 12  # of a warp, at most
+
+
+def image_pictures(flow: Flow, params: Any, condition: Array | None) -> dict[str, np.ndarray]:
+    """Return samples, of these conditions [B, ...] where there are any."""
+    number = 64 if condition is None else len(condition)
+    return {"samples": tile(drawn(flow, params, KEY, number, condition, 1.0))}
+
+
+def noise_pictures(
+    flow: Flow, params: Any, view: View, temperatures: tuple[float, ...], condition: Array | None
+) -> dict[str, np.ndarray]:
+    """Return samples of one noise at several temperatures, and lines between the noise of test images."""
+    x = view.some("test", 16)["x"]
+    number = min(10, len(x) if condition is None else len(condition))
+    some = None if condition is None else condition[:number]
+    rows = [drawn(flow, params, KEY, number, some, temperature) for temperature in temperatures]
+    labels = [f"temperature {temperature:g}" for temperature in temperatures]
+    canvases = {"temperatures": beside(*rows, labels=labels, columns=number)}
+    if condition is not None or len(x) < 2:
+        return canvases
+    z = np.asarray(jax.jit(flow.encode)(params, x)[0])
+    half = len(z) // 2
+    ends = interpolate(z[:half], z[half : 2 * half], 12).reshape(-1, *z.shape[1:])
+    return canvases | {"interpolation": tile(shown(jax.jit(flow.decode)(params, ends)[0]), columns=12)}
+
+
+def drawn(flow: Flow, params: Any, key: Array, number: int, condition: Array | None, temperature: float) -> np.ndarray:
+    """Return samples in [0, 1] as they can be shown."""
+    sample = jax.jit(flow.sample, static_argnums=2)
+    return shown(sample(params, key, number, condition, temperature=temperature))
+
+
+def shown(x: Array) -> np.ndarray:
+    """Return images cut to [0, 1]; what a flow could not compute is black."""
+    return np.clip(np.nan_to_num(np.asarray(x, np.float32)), 0, 1)
+
+
+def plane_pictures(flow: Flow, params: Any, view: View, condition: Array | None) -> dict[str, np.ndarray]:
+    """Return the density over the plane beside the true one, and samples."""
+    if condition is not None:
+        return {}
+    x = np.asarray(view.some("validation", 4000)["x"])
+    low, high = x.min(0), x.max(0)
+    margin = 0.08 * (high - low).max()
+    extent = (low[0] - margin, high[0] + margin, low[1] - margin, high[1] + margin)
+    log_prob = jax.jit(flow.log_prob)
+    samples = np.asarray(jax.jit(flow.sample, static_argnums=2)(params, KEY, 4000))
+    canvas = densities(lambda x: log_prob(params, x), extent, truth=view.data.log_density, samples=samples)
+    return {"density": canvas}
+
+
+def warp_picture(flow: Flow, params: Any) -> dict[str, np.ndarray]:
+    """Return a grid of noise on its way to the data, layer by layer."""
+    side = np.linspace(-2.5, 2.5, 41, dtype=np.float32)
+    x = jnp.asarray(np.stack(np.meshgrid(side, side, indexing="ij"), axis=-1).reshape(-1, 2))
+    grids, names = [x], ["noise"]
+    parts = layers(flow.bijector, params["flow"])
+    for number, (layer, own) in reversed(list(enumerate(parts))):
+        x = layer.apply({"params": own}, x, method="inverse")[0]
+        grids.append(x)
+        names.append(f"before layer {number + 1}")
+    shown = np.unique(np.linspace(0, len(grids) - 1, min(PANELS, len(grids))).round().astype(int))
+    names[-1] = "data"
+    return {
+        "warp": warp([np.asarray(grids[n]).reshape(41, 41, 2) for n in shown], names=[names[n] for n in shown]),
+    }

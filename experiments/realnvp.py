@@ -1,0 +1,46 @@
+"""RealNVP: Dinh et al. 2017, "Density estimation using Real NVP".
+
+python -m experiments.realnvp
+"""
+
+from dataclasses import dataclass
+
+from experiments.common import flows
+from experiments.common.autoencoders import check_range
+from experiments.common.flow_config import FlowConfig
+from jaxgen.bijectors.base import Bijector
+from jaxgen.bijectors.elementwise import affine
+from jaxgen.models.coupling_flows import image_realnvp, vector_flow
+from jaxgen.run.cli import main
+from jaxgen.run.experiment import Experiment
+
+
+@dataclass(frozen=True)
+class Config(FlowConfig):
+    """Options of RealNVP."""
+
+    layers: int = 16
+    """couplings of vectors, in pairs"""
+    levels: int = 2
+    """scales of images"""
+
+    def check(self) -> None:
+        """Raise ValueError for values that no run can have."""
+        super().check()
+        check_range(self, "levels", 1)
+
+
+def make(config: Config, shape: tuple[int, ...]) -> Bijector:
+    """Return the bijector of rows [D] or images [H, W, C]."""
+    if len(shape) == 3:
+        return image_realnvp(config.residual(), shape, levels=config.levels)
+    return vector_flow(config.dense(**config.types), affine(), layers=config.layers)
+
+
+def build(config: Config) -> Experiment:
+    """Return the experiment. Raises ValueError for options that do not fit the data."""
+    return flows.build(config, make)
+
+
+if __name__ == "__main__":
+    main("realnvp", Config, build, __doc__)
