@@ -19,7 +19,6 @@ from jaxgen.bijectors.base import Bijector
 from jaxgen.bijectors.chain import Chain
 from jaxgen.bijectors.coupling import MaskedCoupling, checkerboard, other
 from jaxgen.bijectors.elementwise import affine
-from jaxgen.bijectors.flatten import Flatten
 from jaxgen.bijectors.logit import Logit
 from jaxgen.data import Dataset
 from jaxgen.data.standardise import Standard, standard_of, standardise
@@ -79,7 +78,7 @@ def build(config: FlowConfig, make: Make, condition: Callable[[Dataset], Conditi
     given = condition(seen.data) if condition else Condition(lambda batch: None, "")
     bijector = make(config, seen.shape)
     if seen.images:
-        bijector = Chain([Logit(config.alpha), *([] if len(seen.shape) == 3 else [Flatten(seen.shape)]), bijector])
+        bijector = Chain([Logit(config.alpha), bijector])
     flow = Flow(bijector, (math.prod(seen.shape),))
     noise = noise_of(config, seen)
     score = Scores(config, seen, flow, noise, given)

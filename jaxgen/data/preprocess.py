@@ -119,40 +119,6 @@ def flip(key: Array, image: Array) -> Array:
     return jnp.where(coin, image[:, :, ::-1], image)
 
 
-def logit(x: Array, *, alpha: float) -> tuple[Array, Array]:
-    """Logit of ``s = alpha + (1 - 2 alpha) x`` (Dinh et al. 2017, "Density estimation using RealNVP", 4.1).
-
-    Args:
-      x: float ``[B, ...]`` in [0, 1].
-      alpha: in [0, 1/2); 0.05 there for pictures. At 0, x must lie strictly inside (0, 1).
-
-    Returns:
-      y ``[B, ...]`` and ``log |dy/dx|`` summed over each example, ``[B]``, in nats.
-    """
-    _check_alpha(alpha)
-    s = alpha + (1 - 2 * alpha) * x
-    log_s, log_rest = jnp.log(s), jnp.log1p(-s)
-    log_slope = jnp.log1p(-2 * alpha) - log_s - log_rest
-    return log_s - log_rest, _sum_example(log_slope)
-
-
-def logit_inverse(y: Array, *, alpha: float) -> tuple[Array, Array]:
-    """Inverse of `logit`.
-
-    Args:
-      y: float ``[B, ...]``.
-      alpha: as given to `logit`.
-
-    Returns:
-      x ``[B, ...]`` and ``log |dx/dy|`` summed over each example, ``[B]``, in nats. A y beyond the image of
-      [0, 1] gives an x outside [0, 1]: clipping is the caller's choice.
-    """
-    _check_alpha(alpha)
-    x = (jax.nn.sigmoid(y) - alpha) / (1 - 2 * alpha)
-    log_slope = jax.nn.log_sigmoid(y) + jax.nn.log_sigmoid(-y) - jnp.log1p(-2 * alpha)
-    return x, _sum_example(log_slope)
-
-
 def _bernoulli(key: Array, image: Array, levels: int) -> Array:
     # An integer j uniform over 0..levels-2 lies below k with probability k / (levels - 1). Integers, unlike
     # a rounded quotient, give the same bits compiled or not, on every device: a frozen draw stays frozen.
@@ -167,17 +133,8 @@ def _bits(key: Array, shape: tuple[int, ...]) -> Array:
     return jnp.concatenate([words & 0xFFFF, words >> 16])[:size].reshape(shape)
 
 
-def _sum_example(x: Array) -> Array:
-    return jnp.sum(x, axis=tuple(range(1, x.ndim)))
-
-
 def _check(image: Array, levels: int) -> None:
     chex.assert_rank(image, 4)
     chex.assert_type(image, jnp.uint8)
     if not 2 <= levels <= 256:
         raise ValueError(f"expected levels in 2..256, got {levels}")
-
-
-def _check_alpha(alpha: float) -> None:
-    if not 0 <= alpha < 0.5:
-        raise ValueError(f"expected alpha in [0, 0.5), got {alpha}")

@@ -96,30 +96,8 @@ def test_flipping_twice_gives_the_image_back_and_flips_half():
     assert (kept | mirrored).all() and abs(mirrored.mean() - 0.5) < 5 * 0.5 / 20
 
 
-@pytest.mark.parametrize("alpha", [0.0, 1e-6, 0.05])
-def test_logit_log_det_is_that_of_its_jacobian(alpha):
-    x = jax.random.uniform(KEY, (3, 2, 2), minval=0.05, maxval=0.95)
-    y, log_det = preprocess.logit(x, alpha=alpha)
-
-    def flat(v):
-        return preprocess.logit(v.reshape(1, 2, 2), alpha=alpha)[0].ravel()
-
-    want = [jnp.linalg.slogdet(jax.jacfwd(flat)(row.ravel()))[1] for row in x]
-    np.testing.assert_allclose(log_det, jnp.stack(want), rtol=1e-5)
-    back, inverse_log_det = preprocess.logit_inverse(y, alpha=alpha)
-    np.testing.assert_allclose(back, x, atol=1e-6)
-    np.testing.assert_allclose(inverse_log_det, -log_det, rtol=1e-5)
-
-
-def test_logit_is_finite_at_the_ends():
-    y, log_det = preprocess.logit(jnp.array([[0.0, 1.0]]), alpha=1e-6)
-    assert jnp.isfinite(y).all() and jnp.isfinite(log_det).all()
-
-
 def test_wrong_arguments_are_refused():
     image = jnp.zeros((2, 3, 3, 1), jnp.uint8)
-    with pytest.raises(ValueError, match=r"alpha in \[0, 0.5\), got 0.5"):
-        preprocess.logit(jnp.ones((1, 2)), alpha=0.5)
     with pytest.raises(ValueError, match=r"levels in 2\.\.256, got 1"):
         preprocess.scale(image, levels=1)
     with pytest.raises(AssertionError):

@@ -1,0 +1,48 @@
+"""Glow: Kingma and Dhariwal 2018, "Glow: Generative flow with invertible 1x1 convolutions".
+
+python -m experiments.glow
+"""
+
+from dataclasses import dataclass
+
+from experiments.common import flows
+from experiments.common.autoencoders import check_range
+from experiments.common.flow_config import FlowConfig
+from jaxgen.bijectors.base import Bijector
+from jaxgen.models.coupling_flows import glow
+from jaxgen.run.cli import main
+from jaxgen.run.experiment import Experiment
+
+
+@dataclass(frozen=True)
+class Config(FlowConfig):
+    """Options of Glow."""
+
+    data: str = "digits"
+    """data set of images: an embedded one, tfds:NAME, folder:PATH or npz:PATH"""
+    levels: int = 2
+    """scales of the images"""
+    depth: int = 8
+    """steps a level"""
+
+    def check(self) -> None:
+        """Raise ValueError for values that no run can have."""
+        super().check()
+        for name in ("levels", "depth"):
+            check_range(self, name, 1)
+
+
+def make(config: Config, shape: tuple[int, ...]) -> Bijector:
+    """Return the bijector of images [H, W, C]."""
+    if len(shape) != 3:
+        raise ValueError(f"Glow is of images, {config.data} has examples of shape {shape}")
+    return glow(config.conv(), shape, levels=config.levels, depth=config.depth)
+
+
+def build(config: Config) -> Experiment:
+    """Return the experiment. Raises ValueError for options that do not fit the data."""
+    return flows.build(config, make)
+
+
+if __name__ == "__main__":
+    main("glow", Config, build, __doc__)
