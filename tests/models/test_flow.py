@@ -1,0 +1,127 @@
+"""Normalizing flows: densities that integrate to one and are those of their samples."""
+
+from functools import partial
+
+import chex
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxgen.bijectors.chain import Chain, layers
+from jaxgen.bijectors.coupling import Coupling
+from jaxgen.bijectors.elementwise import affine
+from jaxgen.bijectors.logit import Logit
+from jaxgen.games.flow import flow_game
+from jaxgen.metrics.plane import integral
+from jaxgen.models.coupling_flows import nice, vector_flow
+from jaxgen.models.dequantise import Noise, bound, uniform
+from jaxgen.models.flow import LOGISTIC, NORMAL, Flow
+from jaxgen.nn.conditioner import DenseConditioner
+from jaxgen.step import init, make_step
+
+KEY = jax.random.key(0)
+NET = partial(DenseConditioner, hidden=(16,), activation=nn.tanh)
+
+
+def moved(params, scale=0.3):
+    leaves, tree = jax.tree.flatten(params)
+    keys = jax.random.split(jax.random.key(9), len(leaves))
+    return jax.tree.unflatten(
+        tree, [a + scale * jax.random.normal(k, a.shape) for a, k in zip(leaves, keys, strict=True)]
+    )
+
+
+@pytest.fixture(scope="module", params=["normal", "logistic"])
+def plane(request):
+    """A flow of the plane with random parameters."""
+    base = {"normal": NORMAL, "logistic": LOGISTIC}[request.param]
+    flow = Flow(vector_flow(NET, affine(), layers=4, mix=True), (2,), base)
+    return flow, moved(flow.init(KEY, jax.random.normal(KEY, (64, 2))))
+
+
+def test_the_density_integrates_to_one(plane):
+    flow, params = plane
+    log_prob = partial(jax.jit(flow.log_prob), params)
+    x = np.asarray(flow.sample(params, KEY, 4000))
+    low, high = x.min(0), x.max(0)
+    margin = 0.5 * (high - low)
+    box = (low[0] - margin[0], high[0] + margin[0], low[1] - margin[1], high[1] + margin[1])
+    assert abs(integral(log_prob, box).value - 1) < 2e-3
+
+
+def test_samples_have_the_density(plane):
+    flow, params = plane
+    n, cells, fine = 100_000, 6, 40
+    x = np.asarray(jax.jit(flow.sample, static_argnums=2)(params, KEY, n))
+    low, high = np.quantile(x, [0.02, 0.98], axis=0)
+    edges = [np.linspace(a, b, cells + 1) for a, b in zip(low, high, strict=True)]
+    share = np.histogram2d(*x.T, bins=edges)[0] / n
+    places = [a + (b - a) * (np.arange(cells * fine) + 0.5) / (cells * fine) for a, b in zip(low, high, strict=True)]
+    grid = np.stack(np.meshgrid(*places, indexing="ij"), -1).reshape(-1, 2).astype(np.float32)
+    p = np.exp(np.asarray(jax.jit(flow.log_prob)(params, grid), np.float64)).reshape(cells, fine, cells, fine)
+    expected = p.mean((1, 3)) * np.prod((high - low) / cells)
+    assert expected.max() > 3 * expected.min()  # a density with something to get wrong
+    np.testing.assert_allclose(share, expected, atol=5 * np.sqrt(expected.max() / n))
+
+
+def test_samples_come_with_the_density_they_were_drawn_from(plane):
+    flow, params = plane
+    x, log_prob = flow.sample_and_log_prob(params, KEY, 32)
+    chex.assert_trees_all_close(flow.log_prob(params, x), log_prob, atol=1e-4)
+    x, log_prob = flow.sample_and_log_prob(params, KEY, 32, temperature=0.5)
+    z, log_det = flow.encode(params, x)
+    expected = (flow.base.log_prob(z / 0.5) - np.log(0.5)).sum(-1) + log_det
+    chex.assert_trees_all_close(log_prob, expected, atol=1e-3)
+    chex.assert_trees_all_close(flow.decode(params, z)[0], x, atol=1e-4)
+
+
+def test_bases_are_densities():
+    z = np.linspace(-60, 60, 200_001)
+    for base in (NORMAL, LOGISTIC):
+        p = np.exp(np.asarray(base.log_prob(z), np.float64))
+        assert abs(np.trapezoid(p, z) - 1) < 1e-5
+        drawn = np.asarray(base.sample(KEY, (100_000,)), np.float64)
+        variance = np.trapezoid(p * z**2, z)
+        assert abs(drawn.var() / variance - 1) < 0.03
+
+
+def test_layers_of_a_flow_are_the_flow():
+    bijector = Chain([vector_flow(NET, affine(), layers=4), nice(NET)])
+    x = jax.random.normal(KEY, (5, 4))
+    params = moved(bijector.init(KEY, x)["params"])
+    parts = layers(bijector, params)
+    assert len(parts) == 2 * 3 + 2 * 2 + 1
+    y, total = x, 0.0
+    for layer, own in parts:
+        y, log_det = layer.apply({"params": own}, y)
+        total = total + log_det
+    chex.assert_trees_all_close((y, total), bijector.apply({"params": params}, x), atol=1e-5)
+
+
+def test_a_game_finds_a_gaussian():
+    flow = Flow(vector_flow(NET, affine(), layers=2), (2,))
+    x = jax.random.normal(KEY, (4096, 2)) * jnp.array([[1.0, 0.3]]) + jnp.array([[2.0, -1.0]])
+    x = x + jnp.array([[0.0, 1.0]]) * x[:, :1]
+    game = flow_game(flow, optax.adam(1e-2))
+    state, step = init(game, KEY, {"x": x}), jax.jit(make_step(game))
+    for _ in range(300):
+        state, metrics = step(state, {"x": x})
+    exact = -(1 + np.log(2 * np.pi)) - 0.5 * np.linalg.slogdet(np.cov(np.asarray(x, np.float64).T))[1]
+    assert abs(float(metrics["flow/log_prob"]) - exact) < 0.02
+
+
+def test_a_game_of_integers_starts_as_uniform_noise_does_and_trains_the_noise():
+    flow = Flow(Chain([Logit(0.05), vector_flow(NET, affine(), layers=2)]), (4,))
+    noise = Noise(Chain([Coupling(NET, affine()), Coupling(NET, affine(), flip=True)]), levels=4)
+    x = jax.random.randint(KEY, (4096, 4), 0, 4)
+    game = flow_game(flow, optax.sgd(0.01), noise=noise, ema=0.5)
+    state = init(game, KEY, {"x": x})
+    assert set(state.ema) == {"flow", "noise"}
+    after, metrics = jax.jit(make_step(game))(state, {"x": x})
+    plain = bound(partial(flow.log_prob, state.params), partial(uniform, levels=4), KEY, x).mean()
+    assert abs(float(metrics["flow/log_prob"] - plain)) < 0.05
+    moves = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max()), state.params["noise"], after.params["noise"])
+    assert max(jax.tree.leaves(moves)) > 0
