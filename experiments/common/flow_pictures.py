@@ -23,7 +23,7 @@ PANELS = 12  # of a warp, at most
 def image_pictures(flow: Flow, params: Any, condition: Array | None) -> dict[str, np.ndarray]:
     """Return samples, of these conditions [B, ...] where there are any."""
     number = 64 if condition is None else len(condition)
-    return {"samples": tile(drawn(flow, params, KEY, number, condition, 1.0))}
+    return {"samples": tile(drawn(flow, params, KEY, number, condition, 1.0), columns=8)}
 
 
 def noise_pictures(
@@ -32,7 +32,7 @@ def noise_pictures(
     """Return samples of one noise at several temperatures, and lines between the noise of test images."""
     x = view.some("test", 16)["x"]
     number = min(10, len(x) if condition is None else len(condition))
-    some = None if condition is None else condition[:number]
+    some = None if condition is None else condition[np.linspace(0, len(condition) - 1, number).astype(int)]
     rows = [drawn(flow, params, KEY, number, some, temperature) for temperature in temperatures]
     labels = [f"temperature {temperature:g}" for temperature in temperatures]
     canvases = {"temperatures": beside(*rows, labels=labels, columns=number)}
@@ -55,10 +55,8 @@ def shown(x: Array) -> np.ndarray:
     return np.clip(np.nan_to_num(np.asarray(x, np.float32)), 0, 1)
 
 
-def plane_pictures(flow: Flow, params: Any, view: View, condition: Array | None) -> dict[str, np.ndarray]:
+def plane_pictures(flow: Flow, params: Any, view: View) -> dict[str, np.ndarray]:
     """Return the density over the plane beside the true one, and samples."""
-    if condition is not None:
-        return {}
     x = np.asarray(view.some("validation", 4000)["x"])
     low, high = x.min(0), x.max(0)
     margin = 0.08 * (high - low).max()

@@ -27,7 +27,7 @@ from jaxgen.games.flow import flow_game
 from jaxgen.metrics.batched import over
 from jaxgen.models.dequantise import Noise, bits_per_dim, bound, uniform
 from jaxgen.models.flow import Flow
-from jaxgen.run.data import first, open_data
+from jaxgen.run.data import open_data
 from jaxgen.run.experiment import Experiment, Progress, Result
 
 Array = jax.Array
@@ -37,10 +37,16 @@ Make = Callable[[Any, tuple[int, ...]], Bijector]
 
 
 class Condition(NamedTuple):
-    """What a density is conditional on. of: batch -> [B, ...]; told: for the protocol."""
+    """What a density is conditional on. of: batch -> [B, ...], or None for nothing.
 
-    of: Callable[[Mapping[str, Any]], Array]
-    told: str
+    shown: those of a picture, eight a row. scores: (scores, state, progress) -> what else is scored in the end, in %,
+    the higher the better. told: for the protocol.
+    """
+
+    of: Callable[[Mapping[str, Any]], Array | None] = lambda batch: None
+    shown: Array | None = None
+    scores: Callable[["Scores", TrainState, Progress], Mapping[str, float]] = lambda scores, state, progress: {}
+    told: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,7 @@ def flow_view(data: Dataset) -> FlowView:
 def build(config: FlowConfig, make: Make, condition: Callable[[Dataset], Condition] | None = None) -> Experiment:
     """Return the experiment. Raises ValueError for options that do not fit the data."""
     seen = flow_view(open_data(config))
-    given = condition(seen.data) if condition else Condition(lambda batch: None, "")
+    given = condition(seen.data) if condition else Condition()
     bijector = make(config, seen.shape)
     if seen.images:
         bijector = Chain([Logit(config.alpha), bijector])
@@ -94,17 +100,21 @@ def build(config: FlowConfig, make: Make, condition: Callable[[Dataset], Conditi
 
     def pictures(state):
         params = generated_by(state)
-        some = None if condition is None else given.of(first(seen.data.validation, 64))
         if seen.images:
-            return image_pictures(flow, params, some)
-        return plane_pictures(flow, params, seen, some) if seen.shape == (2,) else {}
+            return image_pictures(flow, params, given.shown)
+        return plane_pictures(flow, params, seen) if seen.shape == (2,) and condition is None else {}
 
     def finish(state, progress):
         params, result = generated_by(state), score.finish(state, progress)
-        some = None if condition is None else given.of(first(seen.data.test, 64))
+        more = given.scores(score, state, progress)
+        result = result._replace(
+            scores={**result.scores, **more},
+            units={**result.units, **dict.fromkeys(more, "%")},
+            better={**result.better, **dict.fromkeys(more, "higher")},
+        )
         if seen.images:
-            return result._replace(pictures=noise_pictures(flow, params, seen, config.temperatures, some))
-        if seen.shape == (2,) and some is None:
+            return result._replace(pictures=noise_pictures(flow, params, seen, config.temperatures, given.shown))
+        if seen.shape == (2,) and condition is None:
             return result._replace(pictures=warp_picture(flow, params))
         return result
 
@@ -127,7 +137,7 @@ def noise_of(config: FlowConfig, seen: FlowView) -> Noise | None:
     if config.dequantise == "uniform":
         return None
     masks = (checkerboard, other(checkerboard)) * 2
-    couplings = [MaskedCoupling(config.residual(), affine(), mask) for mask in masks]
+    couplings = [MaskedCoupling(config.conv(), affine(), mask) for mask in masks]
     return Noise(Chain(couplings), seen.data.levels)
 
 
