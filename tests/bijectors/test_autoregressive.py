@@ -1,0 +1,170 @@
+"""Autoregressive flows and permutations: the laws, the triangle, and D passes against number by number."""
+
+from functools import partial
+
+import chex
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen.bijectors.autoregressive import Autoregressive
+from jaxgen.bijectors.chain import Chain, Repeat
+from jaxgen.bijectors.elementwise import additive, affine
+from jaxgen.bijectors.permute import Reverse, Shuffle
+from jaxgen.bijectors.spline import rational_quadratic
+from jaxgen.nn.masked import MADE
+from tests.bijectors.laws import LAWS, condition_matters, every_parameter_gets_a_gradient, jacobian, made
+
+KEY = jax.random.key(0)
+SMALL = partial(MADE, (12, 12), activation=nn.tanh, param_dtype=jnp.float64)
+LARGE = partial(MADE, (64, 64))
+
+TABLE = {
+    "masked": (Autoregressive(SMALL, affine()), (4,)),
+    "inverse": (Autoregressive(SMALL, affine(), inverted=True), (4,)),
+    "reversed order": (Autoregressive(partial(SMALL, order="reversed"), affine()), (4,)),
+    "additive": (Autoregressive(SMALL, additive(), inverted=True), (3,)),
+    "spline": (Autoregressive(SMALL, rational_quadratic(4)), (3,)),
+    "one number": (Autoregressive(SMALL, affine()), (1,)),
+    "one number, inverted": (Autoregressive(SMALL, affine(), inverted=True), (1,)),
+    "deep": (Repeat(Chain([Autoregressive(SMALL, affine()), Reverse()]), 3), (4,)),
+    "deep, inverted": (Repeat(Chain([Autoregressive(SMALL, affine(), inverted=True), Shuffle(1)]), 2), (4,)),
+    "reverse": (Reverse(), (4,)),
+    "reverse of images": (Reverse(), (2, 3, 4)),
+    "shuffle": (Shuffle(3), (4,)),
+    "shuffle of images": (Shuffle(3), (2, 3, 4)),
+}
+CONDITIONED = {
+    "masked": (Autoregressive(SMALL, affine()), (4,), (3,)),
+    "inverse": (Autoregressive(SMALL, affine(), inverted=True), (4,), (2, 2)),
+    "one number": (Autoregressive(SMALL, affine()), (1,), (3,)),
+    "deep": (Repeat(Chain([Autoregressive(SMALL, affine()), Reverse()]), 2), (4,), (3,)),
+}
+
+
+@pytest.fixture
+def double():
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("name", TABLE)
+def test_laws(name, law, double):
+    bijector, shape = TABLE[name]
+    if shape == (1,) and law is every_parameter_gets_a_gradient:
+        pytest.skip("with one number, the network sees nothing")
+    law(bijector, shape)
+
+
+@pytest.mark.parametrize("law", [*LAWS, condition_matters])
+@pytest.mark.parametrize("name", CONDITIONED)
+def test_laws_with_a_condition(name, law, double):
+    if name == "one number" and law is every_parameter_gets_a_gradient:
+        pytest.skip("with one number, the network sees the condition alone")
+    law(*CONDITIONED[name])
+
+
+@pytest.mark.parametrize("order", ["natural", "reversed"])
+@pytest.mark.parametrize("inverted", [False, True])
+@pytest.mark.parametrize("way", ["forward", "inverse"])
+def test_the_jacobian_is_triangular_in_the_order(order, inverted, way, double):
+    flow = Autoregressive(partial(SMALL, order=order), affine(), inverted)
+    variables, x, _ = made(flow, (5,))
+    found = jacobian(lambda x: flow.apply(variables, x, method=way)[0], x)
+    triangle = np.tril(np.ones((5, 5))) if order == "natural" else np.triu(np.ones((5, 5)))
+    np.testing.assert_array_equal((np.abs(found) > 1e-12).any(0), triangle)
+
+
+@pytest.mark.parametrize("order", [range(5), range(4, -1, -1)])
+def test_the_passes_find_one_number_after_another(order, double):
+    net = partial(SMALL, order="natural" if order[0] == 0 else "reversed")
+    flow = Autoregressive(net, affine())
+    variables, y, _ = made(flow, (5,))
+    network, function, x = net(2), affine(), jnp.zeros_like(y)
+    for place in order:
+        said = network.apply({"params": variables["params"]["made"]}, x)
+        x = x.at[:, place].set(function.inverse(y, said)[0][:, place])
+    chex.assert_trees_all_close(flow.apply(variables, y, method="inverse")[0], x, atol=1e-12)
+
+
+def test_inverted_is_the_other_way_round_with_the_same_parameters(double):
+    one, other = (Autoregressive(SMALL, affine(), inverted) for inverted in (False, True))
+    variables, x, _ = made(one, (4,))
+    chex.assert_trees_all_equal_shapes(variables, other.init(KEY, x))
+    for here, there in (("forward", "inverse"), ("inverse", "forward")):
+        chex.assert_trees_all_close(
+            one.apply(variables, x, method=here), other.apply(variables, x, method=there), atol=1e-12
+        )
+
+
+def passes(function, *arguments):
+    """Return how often a compiled function multiplies matrices, outside of loops."""
+    return str(jax.make_jaxpr(function)(*arguments)).count("dot_general")
+
+
+@pytest.mark.parametrize("inverted, way", [(False, "forward"), (True, "inverse")])
+def test_one_direction_is_one_pass(inverted, way):
+    flow = Autoregressive(LARGE, affine(), inverted)
+    x = jnp.zeros((2, 5))
+    variables = flow.init(KEY, x)
+    assert passes(lambda x: flow.apply(variables, x, method=way), x) == 3
+
+
+def test_the_passes_have_the_gradient_of_the_implicit_function(double):
+    """dx/dtheta = -(df/dx)^-1 df/dtheta of f(x; theta) = y."""
+    flow = Autoregressive(SMALL, affine())
+    variables, y, _ = made(flow, (4,), batch=1)
+    flat, restore = jax.flatten_util.ravel_pytree(variables)
+    x = flow.apply(variables, y, method="inverse")[0]
+    found = jax.jacrev(lambda flat: flow.apply(restore(flat), y, method="inverse")[0][0])(flat)
+    by_theta = jax.jacrev(lambda flat: flow.apply(restore(flat), x)[0][0])(flat)
+    by_x = jax.jacrev(lambda x: flow.apply(variables, x[None])[0][0])(x[0])
+    chex.assert_trees_all_close(found, -jnp.linalg.solve(by_x, by_theta), atol=1e-9)
+
+
+def test_it_starts_as_the_identity_with_a_last_layer_of_zeros():
+    flow = Autoregressive(partial(LARGE, kernel_init=nn.initializers.zeros), rational_quadratic())
+    x = jax.random.normal(KEY, (7, 5))
+    chex.assert_trees_all_close(flow.apply(flow.init(KEY, x), x), (x, jnp.zeros(7)), atol=1e-5)
+
+
+@pytest.mark.parametrize("function", [affine(), rational_quadratic()])
+def test_round_trip_in_single(function):
+    flow = Autoregressive(LARGE, function)
+    x = jax.random.normal(KEY, (64, 10))
+    variables = flow.init(KEY, x)
+    y, log_det = flow.apply(variables, x)
+    back, other = flow.apply(variables, y, method="inverse")
+    chex.assert_trees_all_close(back, x, atol=1e-5)
+    chex.assert_trees_all_close(other, -log_det, atol=1e-4)
+
+
+def test_permutations_are_permutations():
+    x = jnp.arange(12.0).reshape(2, 6)
+    np.testing.assert_array_equal(Reverse().apply({}, x)[0], x[:, ::-1])
+    y = Shuffle(1).apply({}, x)[0]
+    np.testing.assert_array_equal(jnp.sort(y, axis=-1), x)
+    assert (y != x).any() and (y != Shuffle(2).apply({}, x)[0]).any()
+    np.testing.assert_array_equal(y, Shuffle(1).apply({}, x)[0])
+
+
+def test_a_condition_that_is_missing_is_refused():
+    flow = Autoregressive(LARGE, affine())
+    variables = flow.init(KEY, jnp.zeros((2, 4)), jnp.zeros((2, 3)))
+    for way in ("forward", "inverse"):
+        with pytest.raises(ValueError, match="one of 3 numbers, got none"):
+            flow.apply(variables, jnp.zeros((2, 4)), method=way)
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_images_are_refused(inverted):
+    with pytest.raises(ValueError, match=r"Autoregressive: expected vectors \[B, D\], got shape \(2, 4, 4, 1\)"):
+        Autoregressive(LARGE, affine(), inverted).init(KEY, jnp.zeros((2, 4, 4, 1)))
+
+
+def test_a_network_of_another_size_is_refused():
+    with pytest.raises(ValueError, match="takes 2 parameters for each number, the network gives 5"):
+        Autoregressive(lambda size: MADE((8,), 5), affine()).init(KEY, jnp.zeros((2, 4)))

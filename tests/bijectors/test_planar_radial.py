@@ -1,0 +1,141 @@
+"""Planar and radial flows: the laws, their equations, and that any parameters are invertible."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen.bijectors.chain import Chain, Repeat
+from jaxgen.bijectors.planar import Planar, solve
+from jaxgen.bijectors.radial import Radial
+from tests.bijectors.laws import LAWS, made, moved
+
+KEY = jax.random.key(0)
+TABLE = {
+    "planar": (Planar(), (4,)),
+    "planar of one number": (Planar(), (1,)),
+    "radial": (Radial(), (4,)),
+    "radial of one number": (Radial(), (1,)),
+    "deep": (Repeat(Chain([Planar(), Radial()]), 3), (3,)),
+}
+
+
+@pytest.fixture
+def double():
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("name", TABLE)
+def test_laws(name, law, double):
+    law(*TABLE[name])
+
+
+@pytest.mark.parametrize("layer", [Planar(), Radial()])
+@pytest.mark.parametrize("spread", [1.0, 10.0])
+def test_any_parameters_are_invertible(layer, spread, double):
+    x = 3 * jax.random.normal(jax.random.key(1), (100, 2))
+    variables = layer.init(KEY, x)
+
+    @jax.jit
+    def there_and_back(key):
+        other = jax.tree.map(
+            lambda a: a + spread * jax.random.normal(jax.random.fold_in(key, a.size), a.shape), variables
+        )
+        y, log_det = layer.apply(other, x)
+        back, minus = layer.apply(other, y, method="inverse")
+        return y, layer.apply(other, back)[0], log_det, minus
+
+    y, again, log_det, minus = jax.vmap(there_and_back)(jax.random.split(KEY, 200))
+    chex.assert_tree_all_finite((log_det, minus))
+    chex.assert_trees_all_close(again, y, atol=1e-9)
+
+
+@pytest.mark.parametrize("layer", [Planar(), Radial()])
+def test_round_trip_in_single(layer):
+    x = jax.random.normal(jax.random.key(1), (100, 3))
+    variables = moved(layer.init(KEY, x), 1.0)
+    y, log_det = layer.apply(variables, x)
+    back, minus = layer.apply(variables, y, method="inverse")
+    chex.assert_trees_all_close(back, x, atol=3e-5)
+    chex.assert_trees_all_close(minus, -log_det, atol=1e-4)
+
+
+@pytest.mark.parametrize("spread", [0.1, 1.0, 10.0])
+def test_planar_keeps_w_u_above_minus_one(spread, double):
+    """From the layer itself: u is where it moves x, over tanh."""
+    for key in range(20):
+        w, u = spread * jax.random.normal(jax.random.key(key), (2, 3))
+        params = {"params": {"w": w, "u": u, "b": jnp.zeros(())}}
+        x = (0.3 * w / jnp.abs(w).max())[None]
+        y, log_det = Planar().apply(params, x)
+        bent = jnp.tanh(x @ w)[:, None]
+        along = float(((y - x) / bent)[0] @ w)
+        assert along > -1
+        np.testing.assert_allclose(log_det, jnp.log1p(along * (1 - bent[:, 0] ** 2)), atol=1e-9)
+
+
+def test_planar_without_u_is_the_identity():
+    x = jax.random.normal(KEY, (5, 3))
+    params = {"params": {"w": jnp.ones(3), "u": jnp.zeros(3), "b": jnp.ones(())}}
+    chex.assert_trees_all_close(Planar().apply(params, x), (x, jnp.zeros(5)), atol=1e-6)
+
+
+def test_planar_without_w_is_finite_with_its_gradient():
+    x = jax.random.normal(KEY, (5, 3))
+    params = {"params": {"w": jnp.zeros(3), "u": jnp.ones(3), "b": jnp.ones(())}}
+    value, gradient = jax.value_and_grad(lambda p: sum(a.sum() for a in Planar().apply(p, x)))(params)
+    chex.assert_tree_all_finite((value, gradient))
+
+
+@pytest.mark.parametrize("stretch", [1e-6, 0.01, 0.5, 1.0, 3.0, 200.0])
+def test_the_root_solves_its_equation_with_its_derivatives(stretch, double):
+    a = jnp.linspace(-4, 4, 41)
+    target = a + (stretch - 1) * jnp.tanh(a)
+    found = solve(target, jnp.asarray(stretch))
+    chex.assert_trees_all_close(found + (stretch - 1) * jnp.tanh(found), target, atol=1e-12)
+    a = found[jnp.abs(found) > 0.1]
+    target = a + (stretch - 1) * jnp.tanh(a)
+    slope = 1 + (stretch - 1) / jnp.cosh(a) ** 2
+    first = jax.grad(lambda t: solve(t[None], jnp.asarray(stretch))[0])
+    chex.assert_trees_all_close(jax.vmap(first)(target), 1 / slope, rtol=1e-6)
+    bend = -2 * (stretch - 1) * jnp.tanh(a) / jnp.cosh(a) ** 2
+    chex.assert_trees_all_close(jax.vmap(jax.grad(first))(target), -bend / slope**3, rtol=1e-5, atol=1e-9)
+    by_stretch = jax.vmap(jax.grad(lambda s, t: solve(t[None], s)[0]), (None, 0))(jnp.asarray(stretch), target)
+    chex.assert_trees_all_close(by_stretch, -jnp.tanh(a) / slope, rtol=1e-6)
+
+
+def test_radial_is_equation_14(double):
+    variables, x, _ = made(Radial(), (3,))
+    p = variables["params"]
+    softplus_shifted = {name: jnp.log1p((np.e - 1) * jnp.exp(p[name])) for name in ("alpha", "stretch")}
+    alpha, beta = softplus_shifted["alpha"], softplus_shifted["alpha"] * (softplus_shifted["stretch"] - 1)
+    away = x - p["centre"][None]
+    r = jnp.sqrt((away**2).sum(-1))
+    h, slope = 1 / (alpha + r), -1 / (alpha + r) ** 2
+    y, log_det = Radial().apply(variables, x)
+    chex.assert_trees_all_close(y, x + beta * h[:, None] * away, atol=1e-12)
+    expected = 2 * jnp.log(1 + beta * h) + jnp.log(1 + beta * h + beta * slope * r)
+    chex.assert_trees_all_close(log_det, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("way", ["forward", "inverse"])
+def test_radial_is_finite_at_its_centre_with_its_gradient(way):
+    x = jnp.ones((2, 3))
+    params = {"params": {"centre": jnp.ones(3), "alpha": jnp.ones(()), "stretch": jnp.array(-2.0)}}
+    y, log_det = Radial().apply(params, x, method=way)
+    chex.assert_trees_all_close(y, x, atol=1e-6)
+    stretch = np.log1p((np.e - 1) * np.exp(-2.0))
+    chex.assert_trees_all_close(log_det, jnp.full(2, (1 if way == "forward" else -1) * 3 * np.log(stretch)), rtol=1e-5)
+    gradient = jax.grad(lambda p, x: sum(a.sum() for a in Radial().apply(p, x, method=way)), (0, 1))(params, x)
+    chex.assert_tree_all_finite(gradient)
+
+
+@pytest.mark.parametrize("layer", [Planar(), Radial()])
+@pytest.mark.parametrize("way", ["forward", "inverse"])
+def test_images_are_refused(layer, way):
+    name = type(layer).__name__
+    with pytest.raises(ValueError, match=rf"{name}: expected vectors \[B, D\], got shape \(2, 4, 4, 1\)"):
+        layer.init(KEY, jnp.zeros((2, 4, 4, 1)), method=way)
