@@ -77,7 +77,7 @@ def by_coarse(data: Dataset) -> flows.Condition:
 
 def build(config: Config) -> Experiment:
     """Return the experiment. Raises ValueError for options that do not fit the data."""
-    return flows.build(config, glow.make, {"label": by_label, "coarse": by_coarse}[config.condition])
+    return flows.build(config, glow.make, condition={"label": by_label, "coarse": by_coarse}[config.condition])
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ def plane_pictures(flow: Flow, params: Any, view: View) -> dict[str, np.ndarray]
     extent = (low[0] - margin, high[0] + margin, low[1] - margin, high[1] + margin)
     log_prob = jax.jit(flow.log_prob)
     samples = np.asarray(jax.jit(flow.sample, static_argnums=2)(params, KEY, 4000))
-    canvas = densities(lambda x: log_prob(params, x), extent, truth=view.data.log_density, samples=samples)
+    canvas = densities(lambda x: log_prob(params, x), extent, truth=view.data.log_density, samples=samples, inside=2)
     return {"density": canvas}
 
 

@@ -78,14 +78,25 @@ def flow_view(data: Dataset) -> FlowView:
     return FlowView(data, "gaussian", "dynamic", standard_of(data.train["x"]) if table else None)
 
 
-def build(config: FlowConfig, make: Make, condition: Callable[[Dataset], Condition] | None = None) -> Experiment:
-    """Return the experiment. Raises ValueError for options that do not fit the data."""
+def build(
+    config: FlowConfig,
+    make: Make,
+    *,
+    condition: Callable[[Dataset], Condition] | None = None,
+    exact: Make | None = None,
+) -> Experiment:
+    """Return the experiment. Raises ValueError for options that do not fit the data.
+
+    exact: makes the bijector that scores and draws, with the same parameters, where the trained one estimates.
+    """
     seen = flow_view(open_data(config))
     given = condition(seen.data) if condition else Condition()
-    bijector = make(config, seen.shape)
-    if seen.images:
-        bijector = Chain([Logit(config.alpha), bijector])
-    flow = Flow(bijector, (math.prod(seen.shape),))
+
+    def flow_of(make):
+        bijector = make(config, seen.shape)
+        return Flow(Chain([Logit(config.alpha), bijector]) if seen.images else bijector, (math.prod(seen.shape),))
+
+    trained, flow = flow_of(make), flow_of(exact or make)
     noise = noise_of(config, seen)
     score = Scores(config, seen, flow, noise, given)
 
@@ -96,7 +107,7 @@ def build(config: FlowConfig, make: Make, condition: Callable[[Dataset], Conditi
     def game(config):
         cut = [optax.clip_by_global_norm(config.clip)] if config.clip else []
         tx = optax.chain(*cut, optax.adam(optax.cosine_decay_schedule(config.learning_rate, config.steps)))
-        return flow_game(flow, tx, noise=noise, condition=lambda batch: batch.get("condition"), ema=config.ema)
+        return flow_game(trained, tx, noise=noise, condition=lambda batch: batch.get("condition"), ema=config.ema)
 
     def pictures(state):
         params = generated_by(state)

@@ -37,7 +37,8 @@ def flow_game(
         x, log_q = batch["x"], 0.0
         if noise is not None:
             x, log_q = noise.apply({"params": params["noise"]}, key, x)
-        log_prob = (flow.log_prob(params, x, condition(batch)) - log_q).mean()
+        estimate = jax.random.fold_in(key, 1)  # of the log-determinant, where the flow estimates it
+        log_prob = (flow.log_prob(params, x, condition(batch), key=estimate) - log_q).mean()
         return {"flow": -log_prob}, Aux({}, {"flow/log_prob": log_prob})
 
     moves = ("flow",) if noise is None else ("flow", "noise")

@@ -36,17 +36,23 @@ class Flow(NamedTuple):
         """Return fresh parameters; layers that start from data start from x [B, ...], which must be real data."""
         return {"flow": self.bijector.init(key, x, condition)["params"]}
 
-    def encode(self, params: Any, x: Array, condition: Array | None = None) -> tuple[Array, Array]:
-        """Return the noise z [B, *shape] of x [B, ...], and log|det dz/dx| [B] in nats."""
-        return self.bijector.apply({"params": params["flow"]}, x, condition)
+    def encode(
+        self, params: Any, x: Array, condition: Array | None = None, *, key: Array | None = None
+    ) -> tuple[Array, Array]:
+        """Return the noise z [B, *shape] of x [B, ...], and log|det dz/dx| [B] in nats.
+
+        key: for bijectors that estimate their log-determinant, such as a continuous one's trace.
+        """
+        rngs = {} if key is None else {"trace": key}
+        return self.bijector.apply({"params": params["flow"]}, x, condition, rngs=rngs)
 
     def decode(self, params: Any, z: Array, condition: Array | None = None) -> tuple[Array, Array]:
         """Return the x [B, ...] of noise z [B, *shape], and log|det dx/dz| [B] in nats."""
         return self.bijector.apply({"params": params["flow"]}, z, condition, method="inverse")
 
-    def log_prob(self, params: Any, x: Array, condition: Array | None = None) -> Array:
-        """Return log p(x) [B] in nats."""
-        z, log_det = self.encode(params, x, condition)
+    def log_prob(self, params: Any, x: Array, condition: Array | None = None, *, key: Array | None = None) -> Array:
+        """Return log p(x) [B] in nats. key: as for `encode`."""
+        z, log_det = self.encode(params, x, condition, key=key)
         return per_example(self.base.log_prob(z)) + log_det
 
     def sample(

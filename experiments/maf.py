@@ -1,0 +1,53 @@
+"""Masked autoregressive flow: Papamakarios et al. 2017, "Masked autoregressive flow for density estimation".
+
+python -m experiments.maf
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+from experiments.common import flows
+from experiments.common.autoencoders import check_range
+from experiments.common.flow_config import ACTIVATIONS, FlowConfig
+from jaxgen.bijectors.autoregressive import Net
+from jaxgen.bijectors.base import Bijector
+from jaxgen.bijectors.chain import Chain
+from jaxgen.bijectors.elementwise import affine
+from jaxgen.bijectors.flatten import Flatten
+from jaxgen.models.autoregressive_flows import autoregressive_flow
+from jaxgen.nn.conditioner import ZEROS
+from jaxgen.nn.masked import MADE
+from jaxgen.run.cli import main
+from jaxgen.run.experiment import Experiment
+
+
+@dataclass(frozen=True)
+class Config(FlowConfig):
+    """Options of the masked autoregressive flow."""
+
+    layers: int = 8
+    """autoregressive layers"""
+
+    def check(self) -> None:
+        """Raise ValueError for values that no run can have."""
+        super().check()
+        check_range(self, "layers", 1)
+
+
+def masked(config: FlowConfig) -> Net:
+    """Return the maker of masked networks."""
+    return partial(MADE, config.hidden, activation=ACTIVATIONS[config.activation], kernel_init=ZEROS, **config.types)
+
+
+def make(config: Config, shape: tuple[int, ...]) -> Bijector:
+    """Return the bijector of examples of this shape, images as vectors."""
+    return Chain([Flatten(shape), autoregressive_flow(masked(config), affine(), layers=config.layers)])
+
+
+def build(config: Config) -> Experiment:
+    """Return the experiment. Raises ValueError for options that do not fit the data."""
+    return flows.build(config, make)
+
+
+if __name__ == "__main__":
+    main("maf", Config, build, __doc__)
