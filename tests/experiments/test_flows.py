@@ -1,0 +1,152 @@
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from experiments import conditional_flow, ffjord, glow, iaf, maf, nice, realnvp, spline_flow
+from experiments.common.flows import flow_view, full_gaussian
+from jaxgen.data import load
+from jaxgen.run.cli import main
+from jaxgen.step import init, make_step
+
+KEY = jax.random.key(0)
+TINY = ["--steps=4", "--evaluations=1", "--chunk=2", "--batch-size=16", "--hidden", "8", "--width=4", "--blocks=1"]
+
+
+def run(module, out, *flags):
+    name = module.__name__.rpartition(".")[2]
+    main(name, module.Config, module.build, arguments=[*TINY, f"--out={out}", *flags])
+    assert (out / "report.html").exists()
+    return json.loads((out / "result.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """A table of correlated columns in raw units."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 3)) @ rng.normal(size=(3, 3)) * [1, 100, 0.01] + [0, 1000, 5]
+    path = tmp_path_factory.mktemp("table") / "rows.txt"
+    np.savetxt(path, x)
+    return f"table:{path}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("module", "flags"),
+    [
+        (realnvp, ["--layers=2", "--ema=0.9", "--clip=1"]),
+        (spline_flow, ["--layers=2", "--data=ring", "--precision=float64"]),
+        (spline_flow, ["--layers=1", "--kind=autoregressive", "--no-mix"]),
+        (maf, ["--layers=2"]),
+        (ffjord, ["--steps=2", "--chunk=1", "--tolerance=1e-2"]),
+    ],
+)
+def test_flows_of_the_plane(module, flags, tmp_path):
+    result = run(module, tmp_path / "run", *flags)
+    scores = result["scores"]
+    truth = result["baselines"]["negative log-likelihood"]
+    np.testing.assert_allclose(scores["above the truth"], scores["negative log-likelihood"] - truth, atol=1e-5)
+    names = {path.name for path in (tmp_path / "run" / "samples").iterdir()}
+    assert {"density_00000004.png", "warp.png"} <= names or module is ffjord
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("module", "flags"),
+    [
+        (nice, ["--pairs=1"]),
+        (realnvp, ["--data=digits", "--precision=bfloat16"]),
+        (glow, ["--depth=2", "--dequantise=variational", "--bound-samples=2"]),
+        (maf, ["--data=digits", "--layers=1"]),
+        (conditional_flow, ["--depth=1"]),
+        (conditional_flow, ["--depth=1", "--condition=coarse"]),
+    ],
+)
+def test_flows_of_images(module, flags, tmp_path):
+    result = run(module, tmp_path / "run", *flags)
+    assert np.isfinite(list(result["scores"].values())).all()
+    assert 2 < result["baselines"]["bits/dim"] < 4.1  # digits have 17 intensities, log2(17) = 4.09
+    names = {path.name for path in (tmp_path / "run" / "samples").iterdir()}
+    assert {"samples_00000004.png", "temperatures.png"} <= names
+    if module is conditional_flow and "coarse" not in flags[-1]:
+        assert 0 <= result["scores"]["classified by density"] <= 100
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("posterior", ["iaf", "coupling", "planar", "radial"])
+def test_posteriors_by_flows(posterior, tmp_path):
+    flags = ["--steps=2", "--evaluations=1", "--chunk=2", "--hidden", "8", "--samples=50", f"--posterior={posterior}"]
+    main("iaf", iaf.Config, iaf.build, arguments=[*flags, f"--out={tmp_path / 'run'}", "--layers=2"])
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    for scores in (result["scores"], result["baselines"]):
+        gap = scores["negative ELBO"] - scores["negative log-likelihood"]
+        np.testing.assert_allclose(scores["posterior gap"], gap, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_tables_and_seeds(table, tmp_path):
+    result = run(maf, tmp_path / "run", f"--data={table}", "--layers=1", "--seeds=2")
+    assert "mean 0 and deviation 1" in result["protocol"]
+    assert len(result["scores"]["log-likelihood"]["seeds"]) == 2
+
+
+def test_tables_are_standardised_by_their_training_part(table):
+    seen = flow_view(load(table))
+    train = np.asarray(seen.some("train", 10**6)["x"])
+    np.testing.assert_allclose(train.mean(0), 0, atol=1e-4)
+    np.testing.assert_allclose(train.std(0), 1, atol=1e-4)
+    # What a Gaussian with all covariances reaches, in these units, hangs on the correlations alone.
+    correlation = np.corrcoef(np.asarray(seen.data.train["x"], np.float64).T)
+    entropy = 0.5 * (3 * np.log(2 * np.pi * np.e) + np.linalg.slogdet(correlation)[1])
+    np.testing.assert_allclose(-full_gaussian(train)(train).mean(), entropy, rtol=1e-3)
+    assert flow_view(load("moons")).standard is None
+
+
+def test_a_flow_learns_in_a_few_steps():
+    experiment = realnvp.build(realnvp.Config(layers=2, hidden=(16,), learning_rate=1e-2))
+    x = experiment.data.train["x"][:256]
+    game, batch = experiment.game, experiment.prepare(KEY, {"x": x, "index": np.arange(256)})
+    state, step = init(game, KEY, batch), jax.jit(make_step(game))
+    losses = []
+    for _ in range(40):
+        state, metrics = step(state, batch)
+        losses.append(float(metrics["flow/loss"]))
+    assert losses[-1] < losses[0] - 0.2
+
+
+@pytest.mark.parametrize(
+    ("module", "options", "words"),
+    [
+        (glow, {"data": "moons"}, "Glow is of images, moons"),
+        (glow, {"levels": 4}, "16 divides"),
+        (realnvp, {"layers": 3}, "pairs, got 3"),
+        (realnvp, {"dequantise": "variational"}, "are for images, moons"),
+        (realnvp, {"bound_samples": 5}, "are for images, moons"),
+        (conditional_flow, {"data": "moons"}, "needs labelled images, moons"),
+    ],
+)
+def test_what_does_not_fit_the_data_is_refused(module, options, words):
+    with pytest.raises(ValueError, match=words):
+        module.build(module.Config(**options))
+
+
+@pytest.mark.parametrize(
+    ("module", "options"),
+    [
+        (realnvp, {"alpha": 0.5}),
+        (realnvp, {"temperatures": ()}),
+        (realnvp, {"temperatures": (0.0,)}),
+        (glow, {"depth": 0}),
+        (spline_flow, {"bound": 0.0}),
+        (spline_flow, {"bins": 0}),
+        (ffjord, {"tolerance": 0.0}),
+        (nice, {"pairs": 0}),
+        (maf, {"layers": 0}),
+        (iaf, {"flow_hidden": (0,)}),
+        (realnvp, {"learning_rate": -1.0}),
+    ],
+)
+def test_values_that_no_run_can_have(module, options):
+    with pytest.raises(ValueError, match=next(iter(options)).replace("_", "[-_]")):
+        module.Config(**options).check()
