@@ -31,7 +31,7 @@ class Planar(Bijector):
         u = self.param("u", nn.initializers.normal(0.01), (width,))
         b = self.param("b", nn.initializers.zeros, ())
         along = w @ u
-        u = u + (above_minus_one(along) - along) * w / jnp.maximum(w @ w, jnp.finfo(w.dtype).tiny)
+        u = u + (above_minus_one(along) - along) * w / jnp.maximum(w @ w, jnp.finfo(w.dtype).eps ** 2)
         return w[None], u[None], b, jax.nn.softplus(along + ONE)
 
     def forward(self, x: Array, condition: Array | None = None) -> tuple[Array, Array]:

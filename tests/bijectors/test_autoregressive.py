@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.flatten_util import ravel_pytree
 
 from jaxgen.bijectors.autoregressive import Autoregressive
 from jaxgen.bijectors.chain import Chain, Repeat
@@ -117,7 +118,7 @@ def test_the_passes_have_the_gradient_of_the_implicit_function(double):
     """dx/dtheta = -(df/dx)^-1 df/dtheta of f(x; theta) = y."""
     flow = Autoregressive(SMALL, affine())
     variables, y, _ = made(flow, (4,), batch=1)
-    flat, restore = jax.flatten_util.ravel_pytree(variables)
+    flat, restore = ravel_pytree(variables)
     x = flow.apply(variables, y, method="inverse")[0]
     found = jax.jacrev(lambda flat: flow.apply(restore(flat), y, method="inverse")[0][0])(flat)
     by_theta = jax.jacrev(lambda flat: flow.apply(restore(flat), x)[0][0])(flat)
