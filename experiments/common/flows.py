@@ -54,6 +54,7 @@ class FlowView(View):
     """A data set as a flow sees it: images dequantised to (0, 1), tables standardised, toys as they are."""
 
     standard: Standard | None = None
+    dtype: Any = jnp.float32
 
     @property
     def images(self) -> bool:
@@ -62,7 +63,7 @@ class FlowView(View):
 
     def see(self, part: str, key: Array, batch: Any) -> Array:
         """Return x [B, ...] of a batch."""
-        x = super().see(part, key, batch)
+        x = super().see(part, key, batch).astype(self.dtype)
         return x if self.standard is None else standardise(x, self.standard)
 
     def protocol(self) -> str:
@@ -72,10 +73,10 @@ class FlowView(View):
         return f"{self.data.source}. Columns of mean 0 and deviation 1 by the training part; densities of those."
 
 
-def flow_view(data: Dataset) -> FlowView:
-    """Return the view: tables, which have no exact density, are standardised."""
+def flow_view(data: Dataset, dtype: Any = jnp.float32) -> FlowView:
+    """Return the view in numbers of this type: tables, which have no exact density, are standardised."""
     table = data.levels is None and data.log_density is None
-    return FlowView(data, "gaussian", "dynamic", standard_of(data.train["x"]) if table else None)
+    return FlowView(data, "gaussian", "dynamic", standard_of(data.train["x"]) if table else None, dtype)
 
 
 def build(
@@ -89,7 +90,7 @@ def build(
 
     exact: makes the bijector that scores and draws, with the same parameters, where the trained one estimates.
     """
-    seen = flow_view(open_data(config))
+    seen = flow_view(open_data(config), config.types["param_dtype"])
     given = condition(seen.data) if condition else Condition()
 
     def flow_of(make):
@@ -172,7 +173,7 @@ class Scores:
             partial(self.noise.apply, {"params": params["noise"]}) if self.noise else partial(uniform, levels=levels)
         )
         image = batch["image"].astype(jnp.int32)
-        return bound(lambda y: self.flow.log_prob(params, y, condition), dequantiser, key, image, samples=samples)
+        return bound(lambda y: self.flow.log_prob(params, y.astype(self.seen.dtype), condition), dequantiser, key, image, samples=samples)
 
     def of(self, state: TrainState, part: str, samples: int, progress: Progress = lambda text: None) -> np.ndarray:
         """Return log p(x) [N] of a part, in nats."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
 from jaxgen.bijectors.base import Array, Bijector
 
@@ -95,7 +96,9 @@ class Repeat(Bijector):
         def one(x, params):
             return layer.apply({"params": params}, x, condition, method=method)
 
-        x, log_dets = jax.lax.scan(one, x, self.layers(x, condition), reverse=method == "inverse")
+        params = self.layers(x, condition)
+        x = x.astype(jnp.result_type(x, *jax.tree.leaves(params)))  # what all layers carry is of one type
+        x, log_dets = jax.lax.scan(one, x, params, reverse=method == "inverse")
         return x, log_dets.sum(0)
 
 

@@ -27,9 +27,9 @@ class Planar(Bijector):
         """Return w and the invertible u [1, D], b, and 1 + w.u > 0."""
         vectors(x, "Planar")
         width = x.shape[-1]
-        w = self.param("w", nn.initializers.normal(width**-0.5), (width,))
-        u = self.param("u", nn.initializers.normal(0.01), (width,))
-        b = self.param("b", nn.initializers.zeros, ())
+        w = self.param("w", nn.initializers.normal(width**-0.5), (width,), x.dtype)
+        u = self.param("u", nn.initializers.normal(0.01), (width,), x.dtype)
+        b = self.param("b", nn.initializers.zeros, (), x.dtype)
         along = w @ u
         u = u + (above_minus_one(along) - along) * w / jnp.maximum(w @ w, jnp.finfo(w.dtype).eps ** 2)
         return w[None], u[None], b, jax.nn.softplus(along + ONE)

@@ -22,9 +22,9 @@ class Radial(Bijector):
     def parameters(self, x: Array) -> tuple[Array, Array, Array]:
         """Return the centre [1, D], alpha and stretch."""
         vectors(x, "Radial")
-        centre = self.param("centre", nn.initializers.normal(1.0), (x.shape[-1],))
-        alpha = jax.nn.softplus(self.param("alpha", nn.initializers.zeros, ()) + ONE)
-        stretch = jax.nn.softplus(self.param("stretch", nn.initializers.normal(0.01), ()) + ONE)
+        centre = self.param("centre", nn.initializers.normal(1.0), (x.shape[-1],), x.dtype)
+        alpha = jax.nn.softplus(self.param("alpha", nn.initializers.zeros, (), x.dtype) + ONE)
+        stretch = jax.nn.softplus(self.param("stretch", nn.initializers.normal(0.01), (), x.dtype) + ONE)
         return centre[None], alpha, stretch
 
     def forward(self, x: Array, condition: Array | None = None) -> tuple[Array, Array]:
