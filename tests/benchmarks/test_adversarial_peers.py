@@ -122,8 +122,10 @@ def test_peer_has_equal_losses_and_gradients_from_equal_weights_noise_and_data(s
     moments = optax.tree.get(after.opt_state[D], "mu")[D]
     for parameter, value in ours_in_their_form(moments, one.networks[1]):
         gradient = value / (1 - one.theirs.BETAS[0])
-        scale = max(np.abs(gradient).max(), 1e-6)
-        np.testing.assert_allclose(parameter.grad.numpy() / scale, gradient / scale, atol=1e-4)
+        # One of a million activations may lie so near to zero that float32 puts it on either side of leaky relu's
+        # kink: a thousandth of the gradient of its channel. Biases before a batch norm have no gradient but noise.
+        error = np.linalg.norm(parameter.grad.numpy() - gradient)
+        assert error <= 5e-3 * np.linalg.norm(gradient) + 1e-5
 
 
 @pytest.mark.parametrize("name", NAMES)
