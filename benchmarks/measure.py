@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from benchmarks import machine
-from benchmarks.peers.peer import KINDS
 from benchmarks.peers.process import Worker, check_torch
 from benchmarks.subject import Subject
 from benchmarks.training import Training
@@ -16,7 +15,7 @@ from benchmarks.training import Training
 def measure(subject: Subject, *, rounds: int, steps: int, peers: Sequence[str] = ()) -> dict[str, Any]:
     """Return what one step costs, and each peer's step against it.
 
-    rounds: how often each contestant runs. steps: of a contestant's turn. peers: some of `KINDS`.
+    rounds: how often each contestant runs. steps: of a contestant's turn. peers: some of the subject's kinds.
 
     Spread is told as [first quartile, median, third quartile] over rounds. Ratios are taken within a round:
     above 1 we are faster. A peer that cannot run has "error" alone.
@@ -71,7 +70,7 @@ def check_peers(subject: Subject, name: str) -> tuple[str, ...]:
     check_torch()
     if subject.peer is None:
         raise ValueError(f"--peers: {name} has no peer yet")
-    return KINDS
+    return subject.kinds
 
 
 def _peer(worker: Worker, seconds: dict[str, list[float]], many: np.ndarray, steps: int) -> dict[str, Any]:

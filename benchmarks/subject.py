@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks.peers.peer import VECTORS
 from jaxgen.game import Game
 from jaxgen.step import Prepare
 
@@ -16,6 +17,7 @@ class Subject(NamedTuple):
 
     game, prepare: as an experiment has them. data: arrays [examples, ...], to rest on the device.
     peer: module of `benchmarks.peers` with the same step in another framework, where there is one.
+    kinds: in which it can be run (`benchmarks.peers.peer`).
     """
 
     game: Game
@@ -23,10 +25,11 @@ class Subject(NamedTuple):
     batch_size: int
     prepare: Prepare | None = None
     peer: str | None = None
+    kinds: tuple[str, ...] = VECTORS
 
 
 # Modules with a `subject() -> Subject`, imported when asked for.
-SUBJECTS = {"vae": "benchmarks.subjects.vae"}
+SUBJECTS = {name: f"benchmarks.subjects.{name}" for name in ("vae", "gan", "dcgan", "wgan_gp")}
 
 
 def load(name: str) -> Subject:

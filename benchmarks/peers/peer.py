@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-# eager: as tutorials write it. fused: with Adam's fused kernel. compile: loss and gradient by torch.compile.
-KINDS = ("eager", "fused", "compile")
+# eager: as tutorials write it. fused: with Adam's fused kernel. channels_last: that, and images [B, H, W, C] in memory.
+# compile: loss and gradient by torch.compile, beside all that helps eager code.
+VECTORS = ("eager", "fused", "compile")
+IMAGES = ("eager", "fused", "channels_last", "compile")
 
 
 class Peer(NamedTuple):

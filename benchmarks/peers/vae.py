@@ -45,7 +45,7 @@ def update(loss, network, optimiser, x: torch.Tensor, noise: torch.Tensor) -> to
 
 
 def build(kind: str, steps: int) -> Peer:
-    """Return the training as a peer, of one of the kinds of `benchmarks.peers.peer.KINDS`.
+    """Return the training as a peer, of one of the kinds of `benchmarks.peers.peer.VECTORS`.
 
     steps: how many steps' worth of the data order to hold.
     """

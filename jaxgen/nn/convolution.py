@@ -6,7 +6,8 @@ other two, to any order.
 
 JAX's own derivatives of a convolution come with permuted dimensions, which XLA's CPU backend puts in order
 outside loops only: inside `scan` or `fori_loop` it falls back to plain loops, up to 80 x slower. On a CPU the
-three are therefore written in the one order that its fast kernel takes; GPU and TPU get their native forms.
+three are therefore written in the one order that its fast kernel takes, in pieces of the size that it is fastest
+at; GPU and TPU get their native forms.
 """
 
 from functools import partial
@@ -19,6 +20,10 @@ from jax import lax
 Array = jax.Array
 
 FORWARD = ("NHWC", "HWIO", "NHWC")
+
+# Measured on a CPU: T in phases takes 0.9 of the time with 64 channels or more, but 1.5 times as long with 3.
+# K takes 0.64 to 0.94 of the time where what it contracts fits the cache, here 512 KB of float32 a piece.
+PHASED, PIECE, PIECES = 16, 2**17, 8
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
@@ -51,6 +56,8 @@ def conv_transpose(u: Array, w: Array, stride: int, size: tuple[int, int]) -> Ar
         return lax.conv_general_dilated(u, turned, (1, 1), padding, (stride,) * 2, dimension_numbers=numbers)
 
     def ordered(u, turned):
+        if stride > 1 and turned.shape[2] >= PHASED:
+            return _phases(u, turned[::-1, ::-1], stride, size)
         kernel = lax.optimization_barrier(turned.swapaxes(2, 3))
         return lax.conv_general_dilated(u, kernel, (1, 1), padding, (stride,) * 2, dimension_numbers=FORWARD)
 
@@ -76,9 +83,15 @@ def conv_kernel(x: Array, u: Array, stride: int, kernel: tuple[int, int]) -> Arr
         return lax.conv_general_dilated(x, u, (1, 1), padding, None, (stride,) * 2, dimension_numbers=numbers)
 
     def ordered(x, u):
-        x, u = lax.optimization_barrier((x.transpose(3, 1, 2, 0), u.transpose(1, 2, 0, 3)))
-        w = lax.conv_general_dilated(x, u, (1, 1), padding, None, (stride,) * 2, dimension_numbers=FORWARD)
-        return lax.optimization_barrier(w).transpose(1, 2, 0, 3)
+        def piece(x, u):
+            x, u = lax.optimization_barrier((x.transpose(3, 1, 2, 0), u.transpose(1, 2, 0, 3)))
+            return lax.conv_general_dilated(x, u, (1, 1), padding, None, (stride,) * 2, dimension_numbers=FORWARD)
+
+        examples = -(-len(x) // min(PIECES, -(-u.size // PIECE)))
+        parts = range(0, len(x), examples)
+        w = sum(piece(x[i : i + examples], u[i : i + examples]) for i in parts)
+        # In order before it is used, where each use would otherwise read it out of order.
+        return lax.optimization_barrier(lax.optimization_barrier(w).transpose(1, 2, 0, 3))
 
     return lax.platform_dependent(x, u, cpu=ordered, default=native)
 
@@ -101,6 +114,31 @@ conv_kernel.defvjp(
         conv(kept[0], g, stride),
     ),
 )
+
+
+def _phases(u: Array, w: Array, stride: int, size: tuple[int, int]) -> Array:
+    """Return T(u, w) as stride^2 convolutions of stride 1, whose outputs lie between each other.
+
+    y[stride i + a] sums u[i + ahead - t] w[first + stride t] over t, where a + low = stride ahead + first.
+    """
+    lows = [low for low, _ in _padding(size, w.shape[:2], stride)]
+
+    def axis(a, low, kernel):
+        ahead, first = divmod(a + low, stride)
+        taps = len(range(first, kernel, stride))
+        return first, (taps - 1 - ahead, ahead)
+
+    def phase(a, b):
+        (i, above), (j, beside) = (axis(*one) for one in zip((a, b), lows, w.shape[:2], strict=True))
+        taps = jnp.flip(w[i::stride, j::stride], (0, 1)).swapaxes(2, 3)
+        if not taps.size:  # a kernel below the stride leaves gaps
+            return jnp.zeros((*u.shape[:3], w.shape[2]), u.dtype)
+        taps = lax.optimization_barrier(taps)
+        return lax.conv_general_dilated(u, taps, (1, 1), (above, beside), dimension_numbers=FORWARD)
+
+    y = jnp.stack([jnp.stack([phase(a, b) for b in range(stride)], 3) for a in range(stride)], 2)
+    batch, height, _, width, _, channels = y.shape
+    return y.reshape(batch, height * stride, width * stride, channels)[:, : size[0], : size[1]]
 
 
 def _padding(size: tuple[int, int], kernel: tuple[int, int], stride: int) -> list[tuple[int, int]]:

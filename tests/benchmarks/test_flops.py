@@ -21,7 +21,7 @@ def test_the_gradient_of_a_product_costs_one_product_an_argument():
     def total(a, b):
         return (a @ b).sum()
 
-    assert matmul_flops(jax.grad(total, (0, 1)), A, B) == 3 * 2 * 3 * 5 * 7
+    assert matmul_flops(jax.value_and_grad(total, (0, 1)), A, B) == 3 * 2 * 3 * 5 * 7
 
 
 def test_a_scan_counts_its_body_once_a_turn():
@@ -44,6 +44,10 @@ def test_a_product_in_a_while_loop_is_refused():
 
     with pytest.raises(ValueError, match="while loop"):
         matmul_flops(loop, jnp.ones((3, 3)))
+
+
+def test_what_no_output_depends_on_is_not_counted():
+    assert matmul_flops(lambda a, b: ((a @ b) @ b.T, a @ b)[1], A, B) == 2 * 3 * 5 * 7
 
 
 @pytest.mark.parametrize("groups", [1, 2])

@@ -1,9 +1,12 @@
+from functools import partial
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxgen.nn import convolution
 from jaxgen.nn.conv import Conv, ConvTranspose
 from jaxgen.nn.convolution import conv, conv_kernel, conv_transpose
 
@@ -68,12 +71,62 @@ def test_second_derivatives_equal_flax():
             np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)
 
 
-def test_convolutions_inside_a_loop_keep_the_order_that_the_cpu_runs_fast():
-    x, w, _ = triple(4, 2, (8, 8))
+def own(x, w, stride):
+    """Lax's own convolution, which derives by itself."""
+    return jax.lax.conv_general_dilated(x, w, (stride,) * 2, "SAME", dimension_numbers=convolution.FORWARD)
+
+
+@pytest.fixture
+def pieces(monkeypatch):
+    """The CPU's forms for large arrays, whatever the size."""
+    monkeypatch.setattr(convolution, "PHASED", 1)
+    monkeypatch.setattr(convolution, "PIECE", 20)
+
+
+@pytest.mark.parametrize(("kernel", "stride", "size"), CASES)
+def test_all_three_equal_laxs_own_derivatives_to_second_order(kernel, stride, size, pieces):
+    x, w, u = triple(kernel, stride, size, batch=3)
+
+    def transposed(forward):
+        return lambda u, w: jax.vjp(lambda x: forward(x, w, stride), x)[1](u)[0]
+
+    def kernels(forward):
+        return lambda x, u: jax.vjp(lambda w: forward(x, w, stride), w)[1](u)[0]
+
+    def first(f):
+        return lambda *a: (f(*a), jax.grad(lambda *a: jnp.sin(f(*a)).sum(), (0, 1))(*a))
+
+    def second(f):
+        def squares(*a):
+            return sum((g**2).sum() for g in jax.grad(lambda *a: jnp.sin(f(*a)).sum(), (0, 1))(*a))
+
+        return lambda *a: (first(f)(*a), jax.grad(squares, (0, 1))(*a))
+
+    for make, arguments in [(lambda f: partial(f, stride=stride), (x, w)), (transposed, (u, w)), (kernels, (x, u))]:
+        ours, theirs = (jax.jit(second(make(f)))(*arguments) for f in (conv, own))
+        for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5 * (1 + np.abs(b).max()))
+
+
+def test_a_batch_that_does_not_divide_is_cut_unevenly(monkeypatch):
+    monkeypatch.setattr(convolution, "PIECE", 64)
+    x, w, u = triple(4, 2, (6, 6), batch=7)
+    ours = jax.jit(lambda x, u: conv_kernel(x, u, 2, (4, 4)))(x, u)
+    np.testing.assert_allclose(ours, jax.vjp(lambda w: own(x, w, 2), w)[1](u)[0], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("large", [True, False])
+def test_convolutions_inside_a_loop_keep_the_order_that_the_cpu_runs_fast(large, request):
+    if large:
+        request.getfixturevalue("pieces")
+    x, w, u = triple(4, 2, (8, 8))
 
     def many(x, w):
         def body(_, w):
-            return w - 1e-3 * jax.grad(lambda w, x: (conv(x, w, 2) ** 2).sum(), argnums=0)(w, x)
+            def loss(w, x):
+                return (conv(x, w, 2) ** 2).sum() + (conv_transpose(u, w, 2, (8, 8)) ** 2).sum()
+
+            return w - 1e-3 * jax.grad(loss, argnums=0)(w, x)
 
         return jax.lax.fori_loop(0, 3, body, w)
 

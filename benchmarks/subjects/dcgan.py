@@ -1,0 +1,31 @@
+"""The DCGAN of Radford et al. 2016 on images of 32 x 32 pixels in three colours."""
+
+import optax
+
+from benchmarks.peers.peer import IMAGES
+from benchmarks.pixels import colour_images
+from benchmarks.subject import Subject
+from jaxgen.games.gan import D, G, gan_game
+from jaxgen.losses.adversarial import non_saturating
+from jaxgen.models.dcgan import DCGANDiscriminator, DCGANGenerator
+from jaxgen.models.gan import GAN, normal
+
+SHAPE, WIDTH, LATENT, BATCH_SIZE, EXAMPLES, LEARNING_RATE, BETAS = (32, 32, 3), 64, 100, 64, 2_000, 2e-4, (0.5, 0.999)
+
+
+def networks(*, batch_norm: bool = True) -> GAN:
+    """Return both networks: three layers of 64, 128 and 256 channels each."""
+    generator = DCGANGenerator(SHAPE, WIDTH, batch_norm=batch_norm)
+    return GAN(generator, DCGANDiscriminator(WIDTH, batch_norm=batch_norm), normal(LATENT))
+
+
+def subject() -> Subject:
+    """Return the DCGAN: one update of each network, each with noise of its own, batch 64, Adam."""
+    adam = optax.adam(LEARNING_RATE, *BETAS)
+    return Subject(
+        game=gan_game(networks(), non_saturating, tx={G: adam, D: adam}),
+        data={"x": colour_images(EXAMPLES, SHAPE)},
+        batch_size=BATCH_SIZE,
+        peer="benchmarks.peers.dcgan",
+        kinds=IMAGES,
+    )
