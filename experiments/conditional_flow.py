@@ -17,6 +17,7 @@ import numpy as np
 
 from experiments import glow
 from experiments.common import flows
+from experiments.common.flow_scores import KEY, Condition, Scores
 from experiments.common.plain import generated_by
 from jaxgen.data import Dataset, preprocess
 from jaxgen.game import TrainState
@@ -36,7 +37,7 @@ class Config(glow.Config):
     """what is given: the class, or the image at half its height and width"""
 
 
-def by_label(data: Dataset) -> flows.Condition:
+def by_label(data: Dataset) -> Condition:
     """Return the class as the condition, one-hot [B, K]. Raises ValueError for data without classes."""
     if data.classes is None:
         raise ValueError(f"--condition label needs labelled images, {data.name} has none")
@@ -45,7 +46,7 @@ def by_label(data: Dataset) -> flows.Condition:
     def of(batch: Mapping[str, Any]) -> Array:
         return jax.nn.one_hot(batch["label"], classes)
 
-    def accuracy(scores: flows.Scores, state: TrainState, progress: Progress) -> dict[str, float]:
+    def accuracy(scores: Scores, state: TrainState, progress: Progress) -> dict[str, float]:
         @jax.jit
         def log_probs(params, key, batch):  # [B, K], of every class, on the same noise
             x = scores.seen.see("test", key, batch)
@@ -54,14 +55,14 @@ def by_label(data: Dataset) -> flows.Condition:
             return jax.lax.map(lambda c: one(jnp.broadcast_to(c, (len(x), classes))), classes_of).T
 
         progress("classifying")
-        rows = over(partial(log_probs, generated_by(state)), flows.KEY, scores.seen.data.test, batch_size=500)
+        rows = over(partial(log_probs, generated_by(state)), KEY, scores.seen.data.test, batch_size=500)
         return {"classified by density": 100 * (rows.argmax(1) == np.asarray(scores.seen.data.test["label"])).mean()}
 
     told = "; given the class. Classified by density: the class under which a test image is likeliest, of even odds"
-    return flows.Condition(of, of({"label": np.repeat(np.arange(classes), 8)}), accuracy, told)
+    return Condition(of, of({"label": np.repeat(np.arange(classes), 8)}), accuracy, told)
 
 
-def by_coarse(data: Dataset) -> flows.Condition:
+def by_coarse(data: Dataset) -> Condition:
     """Return the mean of each 2x2 square as the condition [B, H/2, W/2, C]."""
     if data.levels is None or any(side % 2 for side in data.train["image"].shape[1:3]):
         raise ValueError(f"--condition coarse needs images of even height and width, {data.name} has none")
@@ -72,7 +73,7 @@ def by_coarse(data: Dataset) -> flows.Condition:
         return x.reshape(b, h // 2, 2, w // 2, 2, c).mean((2, 4))
 
     shown = jnp.repeat(of(first(data.validation, 8)), 8, axis=0)  # a row each: eight answers to one question
-    return flows.Condition(of, shown, told="; given the image at half its height and width")
+    return Condition(of, shown, told="; given the image at half its height and width")
 
 
 def build(config: Config) -> Experiment:

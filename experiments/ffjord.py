@@ -43,6 +43,8 @@ class Config(FlowConfig):
     """gradients through the solver's steps, or by a second solve backwards"""
     most_steps: int = 256
     """of the solver"""
+    integral_points: int = 256
+    """a side of the grid over the plane that the density is summed on in the end; 0 for no sum"""
 
     def check(self) -> None:
         """Raise ValueError for values that no run can have."""

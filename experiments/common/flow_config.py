@@ -44,10 +44,14 @@ class FlowConfig(Common):
     """noise that makes images continuous: uniform, or that of a flow of its own (Ho et al. 2019, "Flow++")"""
     bound_samples: int = 1
     """draws of that noise in the final score of an image"""
+    integral_points: int = 512
+    """a side of the grid over the plane that the density is summed on in the end; 0 for no sum"""
 
     def check(self) -> None:
         """Raise ValueError for values that no run can have."""
         super().check()
+        if self.integral_points < 0 or self.integral_points % 2:
+            raise ValueError(f"--integral-points must be even and not negative, got {self.integral_points}")
         check_widths(self, "hidden", "width", "blocks", "bound_samples")
         check_range(self, "alpha", 0, 0.5)
         check_range(self, "ema", 0, 1)

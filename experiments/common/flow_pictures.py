@@ -57,14 +57,18 @@ def shown(x: Array) -> np.ndarray:
 
 def plane_pictures(flow: Flow, params: Any, view: View) -> dict[str, np.ndarray]:
     """Return the density over the plane beside the true one, and samples."""
-    x = np.asarray(view.some("validation", 4000)["x"])
-    low, high = x.min(0), x.max(0)
-    margin = 0.08 * (high - low).max()
-    extent = (low[0] - margin, high[0] + margin, low[1] - margin, high[1] + margin)
+    extent = box(np.asarray(view.some("validation", 4000)["x"]), 0.08)
     log_prob = jax.jit(flow.log_prob)
     samples = np.asarray(jax.jit(flow.sample, static_argnums=2)(params, KEY, 4000))
     canvas = densities(lambda x: log_prob(params, x), extent, truth=view.data.log_density, samples=samples, inside=2)
     return {"density": canvas}
+
+
+def box(x: np.ndarray, margin: float) -> tuple[float, float, float, float]:
+    """Return (left, right, bottom, top) around points [N, 2], with a margin of this part of their extent."""
+    low, high = x.min(0), x.max(0)
+    more = margin * (high - low).max()
+    return tuple(float(edge) for edge in (low[0] - more, high[0] + more, low[1] - more, high[1] + more))
 
 
 def warp_picture(flow: Flow, params: Any) -> dict[str, np.ndarray]:

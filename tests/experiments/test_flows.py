@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from experiments import conditional_flow, ffjord, glow, iaf, maf, nice, realnvp, spline_flow
-from experiments.common.flows import flow_view, full_gaussian
+from experiments.common.flow_scores import flow_view, full_gaussian
 from jaxgen.data import load
 from jaxgen.run.cli import main
 from jaxgen.step import init, make_step
