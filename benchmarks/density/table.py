@@ -1,0 +1,48 @@
+"""The comparison as lines of text."""
+
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any
+
+from benchmarks.density.job import BOUND, Size
+
+HEADINGS = ("data", "flow", "library", "log-likelihood", "parameters", "best at", "train s", "ms a step", "compile s")
+
+
+def table(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return a row for each training, below the headings."""
+    rows = [HEADINGS]
+    for data, result in results.items():
+        for flow, libraries in result["flows"].items():
+            rows += [(PurePath(data).name, flow, *_cells(library, told)) for library, told in libraries.items()]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def _cells(library: str, told: Mapping[str, Any]) -> tuple[str, ...]:
+    score = "diverged"
+    if told["log_likelihood"] is not None:
+        score = f"{told['log_likelihood']:.3f} +- {told['error']:.3f}"
+    return (
+        f"{library} {told['version']}",
+        score,
+        f"{told['parameters']:,}",
+        str(told["best_step"]),
+        f"{told['seconds']:.1f}",
+        f"{told['step_milliseconds']:.2f}",
+        f"{told['compile_seconds']:.1f}" if told["compile_seconds"] else "-",
+    )
+
+
+def legend(size: Size, batch_size: int) -> str:
+    """Return what the numbers are, and what every library was given."""
+    clip = f", gradients cut at {size.clip:g}" if size.clip else ""
+    return (
+        f"log-likelihood: nats a test row, columns of mean 0 and deviation 1 by the training part; mean +- two standard "
+        f"errors, of the checkpoint best on validation, of {min(size.evaluations, size.steps)}; train s: of all updates, "
+        f"scoring and compiling left out. All: {size.layers} layers, networks "
+        f"{'-'.join(map(str, size.hidden))}, {size.bins} bins on [-{BOUND:g}, {BOUND:g}], {size.steps} updates of "
+        f"{batch_size} rows, the same ones, Adam {size.learning_rate:g} with a cosine to 0{clip}, {size.threads} threads"
+    )
