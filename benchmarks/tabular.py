@@ -96,13 +96,18 @@ def job_of(name: str, size: Size, batch_size: int) -> tuple[Job, str]:
 
 
 def compare(config: Config, job: Job, progress: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
-    """Return what each library made of a job, by kind of flow and library."""
+    """Return what each library made of a job, by kind of flow and library; of a peer that broke, "failed" alone."""
     kinds = [kind for flow in config.flows.split(",") for kind in FLOWS[flow]]
     results: dict[str, Any] = {}
     for kind in kinds:
         results[kind] = {}
         for library in config.libraries.split(","):
-            trained = ours.train(kind, job) if library == "jaxgen" else peers.train(library, kind, job)
+            try:
+                trained = ours.train(kind, job) if library == "jaxgen" else peers.train(library, kind, job)
+            except peers.Failed as error:
+                results[kind][library] = {"failed": str(error)}
+                progress(f"{kind}, {library}: failed")
+                continue
             results[kind][library] = summary(trained, len(job.order))
             progress(f"{kind}, {library}: {trained.seconds:.0f} s")
     return results

@@ -1,5 +1,6 @@
 """What every library is given: the same rows, the same batches, the same size. It knows numpy alone, no JAX."""
 
+import itertools
 import json
 from pathlib import Path
 from typing import NamedTuple
@@ -43,13 +44,14 @@ class Job(NamedTuple):
     def stops(self) -> list[tuple[int, int]]:
         """The updates from one evaluation to the next, as (first, end)."""
         ends = np.linspace(0, self.size.steps, min(self.size.evaluations, self.size.steps) + 1).round().astype(int)
-        return [(int(first), int(end)) for first, end in zip(ends[:-1], ends[1:], strict=True)]
+        return [(int(first), int(end)) for first, end in itertools.pairwise(ends)]
 
 
 class Trained(NamedTuple):
     """What came of a job. test: log-probabilities [N] in nats, of the checkpoint that was best on validation.
 
-    best: the update after which it was taken, 0 where none had a finite score. seconds: of all updates.
+    best: the update after which it was taken, 0 where none had a finite score. seconds: of all updates. compile_seconds:
+    what went before them, ours to compile, a peer's to take one update of a copy that is thrown away.
     """
 
     test: np.ndarray

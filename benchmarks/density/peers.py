@@ -14,6 +14,10 @@ from benchmarks.density.job import Job, Size, Trained, save
 PEERS = ("zuko", "nflows")
 
 
+class Failed(Exception):
+    """A peer's process ended before its time; its last words."""
+
+
 def check(library: str, size: Size) -> None:
     """Raise ValueError where a peer is missing, or cannot make networks of these widths."""
     for name in ("torch", library):
@@ -24,7 +28,7 @@ def check(library: str, size: Size) -> None:
 
 
 def train(library: str, kind: str, job: Job) -> Trained:
-    """Train a peer on a job, in a process of its own. Raises RuntimeError with its last words where it fails."""
+    """Train a peer on a job, in a process of its own. Raises Failed where it breaks."""
     check(library, job.size)
     with tempfile.TemporaryDirectory() as folder:
         save(job, Path(folder))
@@ -32,6 +36,6 @@ def train(library: str, kind: str, job: Job) -> Trained:
         ended = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         if ended.returncode:
             last = (ended.stderr.strip().splitlines() or ["it said nothing"])[-1]
-            raise RuntimeError(f"{library}, {kind}: ended with status {ended.returncode}: {last}")
+            raise Failed(last[:200])
         told = json.loads(Path(folder, "trained.json").read_text())
         return Trained(**{**told, "test": np.load(Path(folder, "test.npy"))})

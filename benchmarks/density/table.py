@@ -22,6 +22,8 @@ def table(results: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _cells(library: str, told: Mapping[str, Any]) -> tuple[str, ...]:
+    if "failed" in told:
+        return (library, f"failed: {told['failed']}", *[""] * 5)
     score = "diverged"
     if told["log_likelihood"] is not None:
         score = f"{told['log_likelihood']:.3f} +- {told['error']:.3f}"
@@ -32,7 +34,7 @@ def _cells(library: str, told: Mapping[str, Any]) -> tuple[str, ...]:
         str(told["best_step"]),
         f"{told['seconds']:.1f}",
         f"{told['step_milliseconds']:.2f}",
-        f"{told['compile_seconds']:.1f}" if told["compile_seconds"] else "-",
+        f"{told['compile_seconds']:.1f}",
     )
 
 
@@ -40,9 +42,10 @@ def legend(size: Size, batch_size: int) -> str:
     """Return what the numbers are, and what every library was given."""
     clip = f", gradients cut at {size.clip:g}" if size.clip else ""
     return (
-        f"log-likelihood: nats a test row, columns of mean 0 and deviation 1 by the training part; mean +- two standard "
-        f"errors, of the checkpoint best on validation, of {min(size.evaluations, size.steps)}; train s: of all updates, "
-        f"scoring and compiling left out. All: {size.layers} layers, networks "
-        f"{'-'.join(map(str, size.hidden))}, {size.bins} bins on [-{BOUND:g}, {BOUND:g}], {size.steps} updates of "
-        f"{batch_size} rows, the same ones, Adam {size.learning_rate:g} with a cosine to 0{clip}, {size.threads} threads"
+        "log-likelihood: nats a test row, columns of mean 0 and deviation 1 by the training part, mean +- two standard "
+        f"errors, of the checkpoint that is best on validation, of {min(size.evaluations, size.steps)}; train s: of all "
+        "updates, without scoring and what stands under compile s, ours to compile, theirs a first update thrown away. "
+        f"All: {size.layers} layers, networks {'-'.join(map(str, size.hidden))}, {size.bins} bins on [-{BOUND:g}, "
+        f"{BOUND:g}], {size.steps} updates of {batch_size} rows, the same ones, Adam {size.learning_rate:g} with a cosine "
+        f"to 0{clip}, threads {size.threads}"
     )

@@ -7,7 +7,6 @@ import importlib
 import importlib.metadata
 import json
 import sys
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,7 @@ def main(library: str, kind: str, folder: str) -> None:
     torch.manual_seed(job.size.seed)
     flows = importlib.import_module(f"benchmarks.density.{library}_flows")
     model = flows.build(kind, job.size, job.train.shape[1])
-    trained = train(model, partial(flows.log_prob, model), job, importlib.metadata.version(library))
+    trained = train(model, flows.log_prob, job, importlib.metadata.version(library))
     np.save(Path(folder, "test.npy"), trained.test)
     Path(folder, "trained.json").write_text(json.dumps({**trained._asdict(), "test": None}))
 
