@@ -50,8 +50,8 @@ class Job(NamedTuple):
 class Trained(NamedTuple):
     """What came of a job. test: log-probabilities [N] in nats, of the checkpoint that was best on validation.
 
-    best: the update after which it was taken, 0 where none had a finite score. seconds: of all updates. compile_seconds:
-    what went before them, ours to compile, a peer's to take one update of a copy that is thrown away.
+    best: the update after which it was taken, 0 where none had a finite score. seconds: of all updates.
+    compile_seconds: what went before them, ours to compile, a peer's to take one update that is thrown away.
     """
 
     test: np.ndarray
