@@ -98,28 +98,36 @@ def job_of(name: str, size: Size, batch_size: int) -> tuple[Job, str]:
 def compare(config: Config, job: Job, progress: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
     """Return what each library made of a job, by kind of flow and library; of a peer that broke, "failed" alone."""
     kinds = [kind for flow in config.flows.split(",") for kind in FLOWS[flow]]
+    libraries = sorted(config.libraries.split(","), key=lambda name: name != "jaxgen")  # ours first
     results: dict[str, Any] = {}
     for kind in kinds:
-        results[kind] = {}
-        for library in config.libraries.split(","):
+        results[kind], ours_test = {}, None
+        for library in libraries:
             try:
                 trained = ours.train(kind, job) if library == "jaxgen" else peers.train(library, kind, job)
             except peers.Failed as error:
                 results[kind][library] = {"failed": str(error)}
                 progress(f"{kind}, {library}: failed")
                 continue
-            results[kind][library] = summary(trained, len(job.order))
+            results[kind][library] = summary(trained, len(job.order), ours_test)
+            if library == "jaxgen":
+                ours_test = trained.test
             progress(f"{kind}, {library}: {trained.seconds:.0f} s")
     return results
 
 
-def summary(trained: Trained, steps: int) -> dict[str, Any]:
-    """Return a training's numbers: log-likelihood None where it diverged, error as two standard errors of the mean."""
-    mean, error = float(trained.test.mean()), 2 * float(trained.test.std()) / math.sqrt(len(trained.test))
+def summary(trained: Trained, steps: int, ours_test: np.ndarray | None = None) -> dict[str, Any]:
+    """Return a training's numbers: log-likelihood None where it diverged, error two standard errors of the mean.
+
+    ours_test: our log-probabilities of the same rows; then "above_ours" is the mean difference and its error.
+    """
+    mean, error = mean_and_error(trained.test)
     finite = trained.best > 0 and math.isfinite(mean)
+    above = None if ours_test is None else mean_and_error(trained.test.astype(np.float64) - ours_test)
     return {
         "log_likelihood": mean if finite else None,
         "error": error if finite else None,
+        "above_ours": above if above and finite and math.isfinite(above[0]) else None,
         "validation": trained.validation if finite else None,
         "best_step": trained.best,
         "parameters": trained.parameters,
@@ -128,6 +136,12 @@ def summary(trained: Trained, steps: int) -> dict[str, Any]:
         "compile_seconds": trained.compile_seconds,
         "version": trained.version,
     }
+
+
+def mean_and_error(values: np.ndarray) -> tuple[float, float]:
+    """Return the mean, and two standard errors of it."""
+    values = np.asarray(values, np.float64)
+    return float(values.mean()), 2 * float(values.std()) / math.sqrt(len(values))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -35,7 +35,7 @@ def train(library: str, kind: str, job: Job) -> Trained:
         command = [sys.executable, "-m", "benchmarks.density.worker", library, kind, folder]
         ended = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         if ended.returncode:
-            last = (ended.stderr.strip().splitlines() or ["it said nothing"])[-1]
+            last = (ended.stderr.strip().splitlines() or [f"it ended with status {ended.returncode}"])[-1]
             raise Failed(last[:200])
         told = json.loads(Path(folder, "trained.json").read_text())
         return Trained(**{**told, "test": np.load(Path(folder, "test.npy"))})

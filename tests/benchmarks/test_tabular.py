@@ -144,6 +144,13 @@ def test_a_broken_peer_is_told_and_ends_nothing(job, monkeypatch):
     assert "failed: it broke" in tabular.table({"table:rows": {"flows": results}})
 
 
+def test_differences_are_row_by_row():
+    test = np.random.default_rng(2).normal(-4, 9, 100).astype(np.float32)
+    told = tabular.summary(ours.Trained(test + 1, 0.0, 1, 1, 1.0), 10, test)
+    np.testing.assert_allclose(told["above_ours"], (1, 0), atol=1e-5)
+    assert told["error"] > 1
+
+
 def test_scores_that_are_not_finite_are_told_as_none():
     diverged = ours.Trained(np.full(3, np.nan), -np.inf, 0, 1, 1.0)
     told = tabular.summary(diverged, 10)
