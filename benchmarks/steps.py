@@ -7,13 +7,13 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import tyro
 
 from benchmarks import machine
 from benchmarks.measure import check_peers, measure
+from benchmarks.results import writable
 from benchmarks.subject import load
 from benchmarks.table import legend, peer_lines, table
 from jaxgen.run.cli import BAD_INPUT, parse
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name in ("rounds", "steps"):
             if getattr(config, name) < 1:
                 raise ValueError(f"--{name} must be at least 1, got {getattr(config, name)}")
-        path = _writable(config.json)
+        path = writable(config.json)
         subjects = {name: load(name) for name in config.model.split(",")}
         kinds = {name: check_peers(subject, name) if config.peers else () for name, subject in subjects.items()}
         before = machine.load()  # of others: with any, two threads wait for each other and torch most of all
@@ -62,16 +62,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(legend())
     if path is not None:
         path.write_text(json.dumps({"machine": about, "models": results}, indent=2) + "\n")
-
-
-def _writable(name: str | None) -> Path | None:
-    """Find out before the minutes of measuring whether the results can be kept."""
-    if name is None:
-        return None
-    path = Path(name)
-    if path.is_dir() or not path.parent.is_dir():
-        raise ValueError(f"--json needs a file in a folder that exists, got {name}")
-    return path
 
 
 if __name__ == "__main__":

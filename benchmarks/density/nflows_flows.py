@@ -1,0 +1,55 @@
+"""nflows' own layers, stacked as ours are: actnorm, the layer, and the order reversed."""
+
+from functools import partial
+
+import torch
+from nflows.distributions.normal import StandardNormal
+from nflows.flows.base import Flow
+from nflows.transforms.autoregressive import (
+    MaskedAffineAutoregressiveTransform,
+    MaskedPiecewiseRationalQuadraticAutoregressiveTransform,
+)
+from nflows.transforms.base import CompositeTransform, Transform
+from nflows.transforms.coupling import PiecewiseRationalQuadraticCouplingTransform
+from nflows.transforms.normalization import ActNorm
+from nflows.transforms.permutations import ReversePermutation
+
+from benchmarks.density.job import BOUND, Size
+from benchmarks.density.torch_training import Network
+
+
+def build(kind: str, size: Size, dimensions: int) -> torch.nn.Module:
+    """Return nflows' flow of one of the kinds of `benchmarks.density.job.FLOWS`."""
+    spline = {"num_bins": size.bins, "tails": "linear", "tail_bound": BOUND}
+    if kind == "spline, coupling":
+        parts = _couplings(size, dimensions, spline)
+    else:
+        made = {
+            "features": dimensions,
+            "hidden_features": size.hidden[0],
+            "num_blocks": len(size.hidden) - 1,
+            "use_residual_blocks": False,
+        }
+        layer = partial(MaskedAffineAutoregressiveTransform, **made)
+        if kind == "spline, autoregressive":
+            layer = partial(MaskedPiecewiseRationalQuadraticAutoregressiveTransform, **made, **spline)
+        layers = range(size.layers)
+        parts = [part for _ in layers for part in (ActNorm(dimensions), layer(), ReversePermutation(dimensions))]
+    return Flow(CompositeTransform(parts), StandardNormal([dimensions]))
+
+
+def log_prob(model: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """Return log p(x) [B] in nats."""
+    return model.log_prob(x)
+
+
+def _couplings(size: Size, dimensions: int, spline: dict) -> list[Transform]:
+    """Return couplings in pairs, the two halves in turn, with actnorm before each pair."""
+    second = [0] * (dimensions // 2) + [1] * (dimensions - dimensions // 2)  # where it changes
+    first = [1 - changed for changed in second]
+    net = partial(Network, hidden=size.hidden)
+    parts = []
+    for _ in range(size.layers // 2):
+        parts.append(ActNorm(dimensions))
+        parts += [PiecewiseRationalQuadraticCouplingTransform(mask, net, **spline) for mask in (second, first)]
+    return parts
