@@ -43,6 +43,11 @@ CONDITIONED = {
     "one number": (Autoregressive(SMALL, affine()), (1,), (3,)),
     "deep": (Repeat(Chain([Autoregressive(SMALL, affine()), Reverse()]), 2), (4,), (3,)),
 }
+LONG = ("deep", "deep, inverted", "spline")
+
+
+def marked(table):
+    return [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in table]
 
 
 @pytest.fixture
@@ -52,7 +57,7 @@ def double():
 
 
 @pytest.mark.parametrize("law", LAWS)
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("name", marked(TABLE))
 def test_laws(name, law, double):
     bijector, shape = TABLE[name]
     if shape == (1,) and law is every_parameter_gets_a_gradient:
@@ -61,7 +66,7 @@ def test_laws(name, law, double):
 
 
 @pytest.mark.parametrize("law", [*LAWS, condition_matters])
-@pytest.mark.parametrize("name", CONDITIONED)
+@pytest.mark.parametrize("name", marked(CONDITIONED))
 def test_laws_with_a_condition(name, law, double):
     if name == "one number" and law is every_parameter_gets_a_gradient:
         pytest.skip("with one number, the network sees the condition alone")

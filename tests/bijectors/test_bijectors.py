@@ -49,6 +49,8 @@ TABLE = {
     "RealNVP of images": (image_realnvp(CONV, IMAGE, levels=2), IMAGE),
     "Glow": (glow(CONV, IMAGE, levels=2, depth=2), IMAGE),
 }
+LONG = ("RealNVP of images", "Glow", "RealNVP of vectors", "the other checkerboard", "coupling of channels")
+NAMES = [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in TABLE]
 CONDITIONED = {
     "dense": (Coupling(DENSE, affine()), VECTOR, (3,)),
     "vector for images": (Coupling(CONV, affine()), IMAGE, (3,)),
@@ -87,7 +89,7 @@ def double():
         yield
 
 
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("name", NAMES)
 def test_inverse_undoes_forward_and_its_log_det(name):
     bijector, shape = TABLE[name]
     variables, x, _ = made(bijector, shape)
@@ -98,7 +100,7 @@ def test_inverse_undoes_forward_and_its_log_det(name):
     chex.assert_trees_all_close(other_log_det, -log_det, atol=1e-9)
 
 
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("name", NAMES)
 def test_log_det_is_that_of_the_jacobian_both_ways(name):
     bijector, shape = TABLE[name]
     variables, x, _ = made(bijector, shape)
@@ -108,7 +110,7 @@ def test_log_det_is_that_of_the_jacobian_both_ways(name):
     chex.assert_trees_all_close(log_dets(lambda y: inverse(y)[0], y), -log_det, atol=1e-8)
 
 
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_parameter_gets_a_gradient(name):
     bijector, shape = TABLE[name]
     variables, x, _ = made(bijector, shape)
@@ -123,7 +125,7 @@ def test_every_parameter_gets_a_gradient(name):
         assert bool(np.any(np.asarray(gradient) != 0)) == learned, jax.tree_util.keystr(path)
 
 
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("name", NAMES)
 def test_compiled_is_eager_and_the_rest_of_the_batch_is_nobodys_business(name):
     bijector, shape = TABLE[name]
     variables, x, _ = made(bijector, shape)
