@@ -56,8 +56,9 @@ def legend(size: Size, batch_size: int) -> str:
     clip = f", gradients cut at {size.clip:g}" if size.clip else ""
     return (
         "log-likelihood: nats a test row, columns of mean 0 and deviation 1 by the training part, mean +- two standard "
-        f"errors, of the best on validation of {min(size.evaluations, size.steps)} checkpoints; above ours: row by row; train s: "
-        "of all updates, without scoring and what stands under compile s, ours to compile, theirs a first update thrown away. "
+        f"errors, of the best on validation of {min(size.evaluations, size.steps)} checkpoints; above ours: row by "
+        "row; train s: of all updates, without scoring and what stands under compile s, ours to compile, theirs a first "
+        "update thrown away. "
         f"All: {size.layers} layers, networks {'-'.join(map(str, size.hidden))}, {size.bins} bins on "
         f"[-{BOUND:g}, {BOUND:g}], {size.steps} updates of {batch_size} rows, the same ones, Adam "
         f"{size.learning_rate:g} with a cosine to 0{clip}, threads {size.threads}"
