@@ -57,10 +57,10 @@ def legend(size: Size, batch_size: int) -> str:
     checkpoints = min(size.evaluations, size.steps)
     widths = "-".join(map(str, size.hidden))
     return (
-        "log-likelihood: nats a test row, columns of mean 0 and deviation 1 by the training part, mean +- two standard\n"
-        f"errors, of the best on validation of {checkpoints} checkpoints; above ours: the same, of the differences row by\n"
-        "row; train s: of all updates, without scoring and what stands under compile s, ours to compile, theirs a first\n"
-        f"update thrown away. All: {size.layers} layers, networks {widths}, {size.bins} bins on [-{BOUND:g}, {BOUND:g}],\n"
-        f"{size.steps} updates of the same {batch_size} rows, Adam {size.learning_rate:g} with a cosine to 0{clip},\n"
-        f"threads {size.threads}"
+        "log-likelihood: nats a test row, columns of mean 0 and deviation 1 by the training part, mean +- two\n"
+        f"standard errors, of the best on validation of {checkpoints} checkpoints; above ours: the same, of the\n"
+        "differences row by row; train s: of all updates, without scoring and what stands under compile s, ours\n"
+        f"to compile, theirs a first update thrown away. All: {size.layers} layers, networks {widths},\n"
+        f"{size.bins} bins on [-{BOUND:g}, {BOUND:g}], {size.steps} updates of the same {batch_size} rows, Adam\n"
+        f"{size.learning_rate:g} with a cosine to 0{clip}, threads {size.threads}"
     )
