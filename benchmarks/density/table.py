@@ -54,12 +54,13 @@ def _cells(library: str, told: Mapping[str, Any]) -> tuple[str, ...]:
 def legend(size: Size, batch_size: int) -> str:
     """Return what the numbers are, and what every library was given."""
     clip = f", gradients cut at {size.clip:g}" if size.clip else ""
+    checkpoints = min(size.evaluations, size.steps)
+    widths = "-".join(map(str, size.hidden))
     return (
-        "log-likelihood: nats a test row, columns of mean 0 and deviation 1 by the training part, mean +- two standard "
-        f"errors, of the best on validation of {min(size.evaluations, size.steps)} checkpoints; above ours: row by "
-        "row; train s: of all updates, without scoring and what stands under compile s, ours to compile, theirs a first "
-        "update thrown away. "
-        f"All: {size.layers} layers, networks {'-'.join(map(str, size.hidden))}, {size.bins} bins on "
-        f"[-{BOUND:g}, {BOUND:g}], {size.steps} updates of {batch_size} rows, the same ones, Adam "
+        "log-likelihood: nats a test row, columns of mean 0 and deviation 1 by the training part, mean +- two\n"
+        f"standard errors, of the best on validation of {checkpoints} checkpoints; above ours: the same, of the\n"
+        "differences row by row; train s: of all updates, without scoring and what stands under compile s, ours\n"
+        f"to compile, theirs a first update thrown away. All: {size.layers} layers, networks {widths},\n"
+        f"{size.bins} bins on [-{BOUND:g}, {BOUND:g}], {size.steps} updates of the same {batch_size} rows, Adam\n"
         f"{size.learning_rate:g} with a cosine to 0{clip}, threads {size.threads}"
     )
