@@ -60,7 +60,9 @@ def plane_pictures(flow: Flow, params: Any, view: View) -> dict[str, np.ndarray]
     extent = box(np.asarray(view.some("validation", 4000)["x"]), 0.08)
     log_prob = jax.jit(flow.log_prob)
     samples = np.asarray(jax.jit(flow.sample, static_argnums=2)(params, KEY, 4000))
-    canvas = densities(lambda x: log_prob(params, x), extent, truth=view.data.log_density, samples=samples, inside=2)
+    canvas = densities(
+        lambda x: log_prob(params, x), extent, truth=view.data.log_density, samples=samples, nats=10.0, inside=2
+    )
     return {"density": canvas}
 
 
