@@ -1,6 +1,8 @@
 """Continuous flow: Grathwohl et al. 2019, "FFJORD: Free-form continuous dynamics for scalable reversible models".
 
 python -m experiments.ffjord
+    moons: test negative log-likelihood 0.073 nats above the exact density's and still falling, 140 seconds on two busy
+    cores, most of them scores and pictures
 """
 
 from dataclasses import dataclass
@@ -25,8 +27,10 @@ from jaxgen.run.experiment import Experiment
 class Config(FlowConfig):
     """Options of the continuous flow."""
 
-    steps: int = 1000
+    steps: int = 300
     """training steps of the whole run"""
+    evaluations: int = 1
+    """how often the run stops to score, draw and save a checkpoint, the end included"""
     hidden: tuple[int, ...] = (64, 64, 64)
     """widths of the drift's network"""
     activation: Literal["softplus", "tanh", "silu"] = "tanh"

@@ -1,6 +1,8 @@
 """Glow: Kingma and Dhariwal 2018, "Glow: Generative flow with invertible 1x1 convolutions".
 
 python -m experiments.glow
+    digits (8x8, 17 intensities): 2.15 bits a dimension (a normal distribution a pixel: 3.41), under 4 minutes on two
+    busy cores
 """
 
 from dataclasses import dataclass
@@ -20,6 +22,8 @@ class Config(FlowConfig):
 
     data: str = "digits"
     """data set of images: an embedded one, tfds:NAME, folder:PATH or npz:PATH"""
+    steps: int = 1500
+    """training steps of the whole run"""
     levels: int = 2
     """scales of the images"""
     depth: int = 8

@@ -4,6 +4,9 @@ Planar and radial flows are those of Rezende and Mohamed 2015, "Variational infe
 with the same networks and a Gaussian posterior trains beside it, as the baseline of every score.
 
 python -m experiments.iaf
+    digits (8x8): test -log p 22.52 nats (Gaussian posterior 22.60), negative ELBO 22.90 (22.99), 95 seconds on two busy
+    cores
+python -m experiments.iaf --posterior coupling | planar | radial
 """
 
 from dataclasses import dataclass, replace

@@ -1,6 +1,8 @@
 """NICE: Dinh et al. 2015, "NICE: Non-linear independent components estimation".
 
 python -m experiments.nice
+    digits (8x8, 17 intensities): 2.41 bits a dimension (a normal distribution a pixel: 3.41), 70 seconds on two busy
+    cores
 """
 
 import math
@@ -23,6 +25,8 @@ class Config(FlowConfig):
 
     data: str = "digits"
     """data set: an embedded one, tfds:NAME, folder:PATH, npz:PATH or table:PATH"""
+    steps: int = 2000
+    """training steps of the whole run"""
     hidden: tuple[int, ...] = (256, 256, 256)
     """widths of the networks"""
     pairs: int = 2

