@@ -61,6 +61,6 @@ def legend(size: Size, batch_size: int) -> str:
         f"standard errors, of the best on validation of {checkpoints} checkpoints; above ours: the same, of the\n"
         "differences row by row; train s: of all updates, without scoring and what stands under compile s, ours\n"
         f"to compile, theirs a first update thrown away. All: {size.layers} layers, networks {widths},\n"
-        f"{size.bins} bins on [-{BOUND:g}, {BOUND:g}], {size.steps} updates of the same {batch_size} rows, Adam\n"
+        f"{size.bins} bins on [-{BOUND:g}, {BOUND:g}], {size.steps} updates of {batch_size} rows, the same ones, Adam\n"
         f"{size.learning_rate:g} with a cosine to 0{clip}, threads {size.threads}"
     )
