@@ -4,6 +4,7 @@ import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 
 def made(bijector, shape, condition=None, batch=3, spread=0.5):
@@ -94,6 +95,6 @@ LAWS = [
     inverse_undoes_forward,
     log_det_is_that_of_the_jacobian,
     every_parameter_gets_a_gradient,
-    compiled_is_eager,
+    pytest.param(compiled_is_eager, marks=pytest.mark.slow),  # the others are compiled, and meet closed forms
     an_example_is_the_same_alone,
 ]
