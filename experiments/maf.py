@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from experiments.common import flows
-from experiments.common.autoencoders import check_range
-from experiments.common.flow_config import ACTIVATIONS, FlowConfig
+from experiments.common.autoencoders import ACTIVATIONS, check_range
+from experiments.common.flow_config import FlowConfig
 from jaxgen.bijectors.autoregressive import Net
 from jaxgen.bijectors.base import Bijector
 from jaxgen.bijectors.chain import Chain

@@ -4,14 +4,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-import flax.linen as nn
-
-from experiments.common.autoencoders import check_range, check_widths
+from experiments.common.autoencoders import ACTIVATIONS, check_range, check_widths
 from jaxgen.bijectors.coupling import Net
 from jaxgen.nn.conditioner import ConvConditioner, DenseConditioner, ResidualConditioner
 from jaxgen.run.experiment import Common
-
-ACTIVATIONS = {"relu": nn.relu, "tanh": nn.tanh, "silu": nn.silu}
 
 
 @dataclass(frozen=True)

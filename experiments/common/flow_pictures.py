@@ -1,5 +1,6 @@
 """What a flow is seen by: its density over the plane, samples, temperatures, lines between images, warped grids."""
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -19,11 +20,15 @@ Array = jax.Array
 KEY = jax.random.key(0)
 PANELS = 12  # of a warp, at most
 
+# Of a flow, a static argument: compiled once, not at every evaluation.
+LOG_PROB = jax.jit(Flow.log_prob, static_argnums=0)
+SAMPLE = jax.jit(Flow.sample, static_argnums=(0, 3))
+
 
 def image_pictures(flow: Flow, params: Any, condition: Array | None) -> dict[str, np.ndarray]:
     """Return samples, of these conditions [B, ...] where there are any."""
     number = 64 if condition is None else len(condition)
-    return {"samples": tile(drawn(flow, params, KEY, number, condition, 1.0), columns=8)}
+    return {"samples": tile(SAMPLE(flow, params, KEY, number, condition), columns=8)}
 
 
 def noise_pictures(
@@ -33,7 +38,7 @@ def noise_pictures(
     x = view.some("test", 16)["x"]
     number = min(10, len(x) if condition is None else len(condition))
     some = None if condition is None else condition[np.linspace(0, len(condition) - 1, number).astype(int)]
-    rows = [drawn(flow, params, KEY, number, some, temperature) for temperature in temperatures]
+    rows = [SAMPLE(flow, params, KEY, number, some, temperature=temperature) for temperature in temperatures]
     labels = [f"temperature {temperature:g}" for temperature in temperatures]
     canvases = {"temperatures": beside(*rows, labels=labels, columns=number)}
     if condition is not None or len(x) < 2:
@@ -41,27 +46,15 @@ def noise_pictures(
     z = np.asarray(jax.jit(flow.encode)(params, x)[0])
     half = len(z) // 2
     ends = interpolate(z[:half], z[half : 2 * half], 12).reshape(-1, *z.shape[1:])
-    return canvases | {"interpolation": tile(shown(jax.jit(flow.decode)(params, ends)[0]), columns=12)}
-
-
-def drawn(flow: Flow, params: Any, key: Array, number: int, condition: Array | None, temperature: float) -> np.ndarray:
-    """Return samples in [0, 1] as they can be shown."""
-    sample = jax.jit(flow.sample, static_argnums=2)
-    return shown(sample(params, key, number, condition, temperature=temperature))
-
-
-def shown(x: Array) -> np.ndarray:
-    """Return images cut to [0, 1]; what a flow could not compute is black."""
-    return np.clip(np.nan_to_num(np.asarray(x, np.float32)), 0, 1)
+    return canvases | {"interpolation": tile(jax.jit(flow.decode)(params, ends)[0], columns=12)}
 
 
 def plane_pictures(flow: Flow, params: Any, view: View) -> dict[str, np.ndarray]:
     """Return the density over the plane beside the true one, and samples."""
     extent = box(np.asarray(view.some("validation", 4000)["x"]), 0.08)
-    log_prob = jax.jit(flow.log_prob)
-    samples = np.asarray(jax.jit(flow.sample, static_argnums=2)(params, KEY, 4000))
+    samples = np.asarray(SAMPLE(flow, params, KEY, 4000))
     canvas = densities(
-        lambda x: log_prob(params, x), extent, truth=view.data.log_density, samples=samples, nats=10.0, inside=2
+        partial(LOG_PROB, flow, params), extent, truth=view.data.log_density, samples=samples, nats=10.0, inside=2
     )
     return {"density": canvas}
 

@@ -93,13 +93,7 @@ class Scores:
             partial(self.noise.apply, {"params": params["noise"]}) if self.noise else partial(uniform, levels=levels)
         )
         image = batch["image"].astype(jnp.int32)
-        return bound(
-            lambda y: self.flow.log_prob(params, y.astype(self.seen.dtype), condition),
-            dequantiser,
-            key,
-            image,
-            samples=samples,
-        )
+        return bound(log_prob, dequantiser, key, image, samples=samples)
 
     def of(self, state: TrainState, part: str, samples: int, progress: Progress = lambda text: None) -> np.ndarray:
         """Return log p(x) [N] of a part, in nats."""

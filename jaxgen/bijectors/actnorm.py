@@ -3,7 +3,7 @@
 import flax.linen as nn
 import jax.numpy as jnp
 
-from jaxgen.bijectors.base import Array, Bijector, along_last, constant
+from jaxgen.bijectors.base import Array, Bijector, along_last, constant, places
 
 
 class ActNorm(Bijector):
@@ -27,15 +27,10 @@ class ActNorm(Bijector):
         """Return y [B, ..., C] and the log-determinant [B]."""
         location, log_scale = self.parameters(x, True)
         y = (x - along_last(location, x)) * along_last(jnp.exp(log_scale), x)
-        return y, constant(_places(x) * log_scale.sum(), x)
+        return y, constant(places(x) * log_scale.sum(), x)
 
     def inverse(self, y: Array, condition: Array | None = None) -> tuple[Array, Array]:
         """Return x [B, ..., C] and the log-determinant [B]."""
         location, log_scale = self.parameters(y, False)
         x = y * along_last(jnp.exp(-log_scale), y) + along_last(location, y)
-        return x, constant(-_places(y) * log_scale.sum(), y)
-
-
-def _places(x: Array) -> int:
-    """Return how many places, each of C channels, one example has."""
-    return x[0].size // x.shape[-1]
+        return x, constant(-places(y) * log_scale.sum(), y)

@@ -40,3 +40,8 @@ def along_last(parameter: Array, x: Array) -> Array:
 def constant(log_det: Array, x: Array) -> Array:
     """Return one log-determinant, a scalar, for each example of x: [B]."""
     return jnp.broadcast_to(log_det, (len(x),))
+
+
+def places(x: Array) -> int:
+    """Return how many places, each of C channels, one example has."""
+    return x[0].size // x.shape[-1]

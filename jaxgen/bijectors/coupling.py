@@ -13,23 +13,39 @@ Net = Callable[[int], nn.Module]
 """How many numbers to return at each place -> a network (kept [B, ..., C], condition) -> [B, ..., that many]."""
 
 
-class Coupling(Bijector):
+class _Coupling(Bijector):
+    """What couplings of halves and of masks share: their network, and which function is the inverse of which."""
+
+    net: Net
+    elementwise: Elementwise
+
+    @nn.compact
+    def parameters(self, kept: Array, changed: Array, condition: Array | None) -> Array:
+        """Return what the network says of `changed` [B, ..., C], [B, ..., C, size]."""
+        size = self.elementwise.size
+        return self.net(changed.shape[-1] * size)(kept, condition).reshape(*changed.shape, size)
+
+    def run(self, function: Callable, x: Array, condition: Array | None) -> tuple[Array, Array]:
+        """Return one direction."""
+        raise NotImplementedError
+
+    def forward(self, x: Array, condition: Array | None = None) -> tuple[Array, Array]:
+        """Return y, of x's shape, and the log-determinant [B]."""
+        return self.run(self.elementwise.forward, x, condition)
+
+    def inverse(self, y: Array, condition: Array | None = None) -> tuple[Array, Array]:
+        """Return x, of y's shape, and the log-determinant [B]."""
+        return self.run(self.elementwise.inverse, y, condition)
+
+
+class Coupling(_Coupling):
     """One half of the last axis changes as the other half says (Dinh et al. 2017, "RealNVP", section 3.2).
 
     x: [B, ..., C]; the second half changes, or with `flip` the first; of an odd C the first half is the smaller.
     net: makes the network of the kept half.
     """
 
-    net: Net
-    elementwise: Elementwise
     flip: bool = False
-
-    @nn.compact
-    def parameters(self, kept: Array, changed: Array, condition: Array | None) -> Array:
-        """Return what the network says, [B, ..., C of the changed half, size]."""
-        size = self.elementwise.size
-        said = self.net(changed.shape[-1] * size)(kept, condition)
-        return said.reshape(*changed.shape, size)
 
     def run(self, function: Callable, x: Array, condition: Array | None) -> tuple[Array, Array]:
         """Return one direction."""
@@ -41,32 +57,15 @@ class Coupling(Bijector):
         both = (changed, kept) if self.flip else (kept, changed)
         return jnp.concatenate(both, axis=-1), per_example(log_det)
 
-    def forward(self, x: Array, condition: Array | None = None) -> tuple[Array, Array]:
-        """Return y [B, ..., C] and the log-determinant [B]."""
-        return self.run(self.elementwise.forward, x, condition)
 
-    def inverse(self, y: Array, condition: Array | None = None) -> tuple[Array, Array]:
-        """Return x [B, ..., C] and the log-determinant [B]."""
-        return self.run(self.elementwise.inverse, y, condition)
-
-
-class MaskedCoupling(Bijector):
+class MaskedCoupling(_Coupling):
     """What a mask leaves out changes as the rest says (Dinh et al. 2017, "RealNVP", equation 9).
 
     mask: shape of an example -> array of that shape, true where x is kept. The network sees all of x, with zeros
     where it changes.
     """
 
-    net: Net
-    elementwise: Elementwise
     mask: Callable[[tuple[int, ...]], np.ndarray]
-
-    @nn.compact
-    def parameters(self, kept: Array, condition: Array | None) -> Array:
-        """Return what the network says, [B, ..., C, size]."""
-        size = self.elementwise.size
-        said = self.net(kept.shape[-1] * size)(kept, condition)
-        return said.reshape(*kept.shape, size)
 
     def run(self, function: Callable, x: Array, condition: Array | None) -> tuple[Array, Array]:
         """Return one direction."""
@@ -75,16 +74,8 @@ class MaskedCoupling(Bijector):
             what = "of another shape" if mask.shape != x.shape[1:] else "all kept" if mask.all() else "all changed"
             raise ValueError(f"a coupling's mask must keep some of an example {x.shape[1:]}, not all; it is {what}")
         mask = jnp.asarray(mask)[None]
-        y, log_det = function(x, self.parameters(jnp.where(mask, x, 0), condition))
+        y, log_det = function(x, self.parameters(jnp.where(mask, x, 0), x, condition))
         return jnp.where(mask, x, y), per_example(jnp.where(mask, 0, log_det))
-
-    def forward(self, x: Array, condition: Array | None = None) -> tuple[Array, Array]:
-        """Return y [B, ...] and the log-determinant [B]."""
-        return self.run(self.elementwise.forward, x, condition)
-
-    def inverse(self, y: Array, condition: Array | None = None) -> tuple[Array, Array]:
-        """Return x [B, ...] and the log-determinant [B]."""
-        return self.run(self.elementwise.inverse, y, condition)
 
 
 def checkerboard(shape: tuple[int, ...]) -> np.ndarray:

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.linalg import lu, solve_triangular
 
-from jaxgen.bijectors.base import Array, Bijector, constant
+from jaxgen.bijectors.base import Array, Bijector, constant, places
 
 
 class Linear(Bijector):
@@ -37,14 +37,14 @@ class Linear(Bijector):
     def forward(self, x: Array, condition: Array | None = None) -> tuple[Array, Array]:
         """Return y [B, ..., C] and the log-determinant [B]."""
         order, lower, upper, log_det = self.factors(x.shape[-1], x.dtype)
-        return x @ (lower @ upper)[order].T, constant(_places(x) * log_det, x)
+        return x @ (lower @ upper)[order].T, constant(places(x) * log_det, x)
 
     def inverse(self, y: Array, condition: Array | None = None) -> tuple[Array, Array]:
         """Return x [B, ..., C] and the log-determinant [B]."""
         order, lower, upper, log_det = self.factors(y.shape[-1], y.dtype)
         unordered = y.reshape(-1, y.shape[-1]).T[jnp.argsort(order)]
         x = solve_triangular(upper, solve_triangular(lower, unordered, lower=True, unit_diagonal=True))
-        return x.T.reshape(y.shape), constant(-_places(y) * log_det, y)
+        return x.T.reshape(y.shape), constant(-places(y) * log_det, y)
 
 
 def _start(key: Array, channels: int, dtype: jnp.dtype) -> dict[str, Array]:
@@ -59,8 +59,3 @@ def _start(key: Array, channels: int, dtype: jnp.dtype) -> dict[str, Array]:
         "below": jnp.tril(lower, -1),
         "above": jnp.triu(upper, 1),
     }
-
-
-def _places(x: Array) -> int:
-    """Return how many places, each of C channels, one example has."""
-    return x[0].size // x.shape[-1]

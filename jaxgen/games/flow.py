@@ -21,7 +21,7 @@ def flow_game(
     """Return the game of maximum likelihood on batches with "x" [B, ...].
 
     noise: then x are integers, and the flow and this noise, which makes them continuous, together climb the bound of
-    their log-probability (Ho et al. 2019, "Flow++", equation 12). condition: batch -> what the density is conditional
+    their log-probability (Ho et al. 2019, "Flow++", section 3.1). condition: batch -> what the density is conditional
     on. ema: decay of the average of the parameters, 0 for none.
     """
 

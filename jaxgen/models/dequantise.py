@@ -23,6 +23,7 @@ import jax.numpy as jnp
 from jaxgen.bijectors.base import Array, Bijector, per_example
 from jaxgen.bijectors.logit import logit, logit_inverse
 from jaxgen.losses.bounds import importance_weighted
+from jaxgen.models.flow import LOGISTIC
 
 Dequantiser = Callable[[Array, Array], tuple[Array, Array]]
 LogDensity = Callable[[Array], Array]
@@ -71,14 +72,14 @@ class Noise(nn.Module):
         noise = jax.random.logistic(key, x.shape)
         v, log_det = self.bijector.inverse(noise, self.condition(x))
         u, log_slope = logit_inverse(v)
-        log_q = _log_logistic(noise) - log_det - per_example(log_slope)
+        log_q = per_example(LOGISTIC.log_prob(noise)) - log_det - per_example(log_slope)
         return _into_cell(x, u, self.levels), log_q + _log_scale(x, self.levels)
 
     def log_density(self, x: Array, u: Array) -> Array:
         """Return log q(u|x) [B] of noise u [B, ...] in (0, 1), a density of u: log q(y|x) is D log(levels) more."""
         v, log_slope = logit(u)
         noise, log_det = self.bijector.forward(v, self.condition(x))
-        return _log_logistic(noise) + log_det + per_example(log_slope)
+        return per_example(LOGISTIC.log_prob(noise)) + log_det + per_example(log_slope)
 
     def condition(self, x: Array) -> Array:
         """Return what the bijector sees of x [B, ...]."""
@@ -132,10 +133,6 @@ def _into_cell(x: Array, u: Array, levels: int) -> Array:
 
 def _log_scale(x: Array, levels: int) -> float:
     return math.prod(x.shape[1:]) * math.log(levels)
-
-
-def _log_logistic(noise: Array) -> Array:
-    return per_example(jax.nn.log_sigmoid(noise) + jax.nn.log_sigmoid(-noise))
 
 
 def _check(x: Array, levels: int) -> None:

@@ -51,8 +51,7 @@ class ConvConditioner(nn.Module):
     def __call__(self, x: Array, condition: Array | None = None) -> Array:
         """x: [B, H, W, C]."""
         types = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        h = Conv(self.width, 3, **types)(beside(x, condition))
-        h = self.activation(h + shift(condition, self.width, types))
+        h = self.activation(enter(x, condition, self.width, types))
         h = self.activation(nn.Dense(self.width, **types)(h))  # a 1x1 convolution
         return _full(Conv(self.outputs, 3, kernel_init=ZEROS, **types)(h))
 
@@ -74,8 +73,7 @@ class ResidualConditioner(nn.Module):
     def __call__(self, x: Array, condition: Array | None = None) -> Array:
         """x: [B, H, W, C]."""
         types = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        h = Conv(self.width, 3, **types)(beside(x, condition))
-        h = h + shift(condition, self.width, types)
+        h = enter(x, condition, self.width, types)
         for _ in range(self.blocks):
             h = ResidualBlock(self.width, self.activation, **types)(h)
         return _full(Conv(self.outputs, 3, kernel_init=ZEROS, **types)(self.activation(h)))
@@ -107,11 +105,12 @@ def beside(x: Array, condition: Array | None) -> Array:
     return jnp.concatenate([x, sized.astype(x.dtype)], axis=-1)
 
 
-def shift(condition: Array | None, width: int, types: Any) -> Array | float:
-    """Return what a vector condition [B, K] adds to the maps of its layer, [B, 1, 1, width]; made inside a module."""
+def enter(x: Array, condition: Array | None, width: int, types: Any) -> Array:
+    """Return the first hidden maps [B, H, W, width] of x and its condition; its layers are made inside a module."""
+    h = Conv(width, 3, **types)(beside(x, condition))
     if condition is None or condition.ndim != 2:
-        return 0.0
-    return nn.Dense(width, use_bias=False, **types)(condition)[:, None, None, :]
+        return h
+    return h + nn.Dense(width, use_bias=False, **types)(condition)[:, None, None, :]
 
 
 def _full(x: Array) -> Array:
