@@ -18,25 +18,26 @@ from jaxgen.nn.norm import BatchNorm
 Array = jax.Array
 
 
-def halvings(size: Sequence[int]) -> int:
-    """Return how often both sides of an image are halved, until the shorter is below 8: 8 -> 4 -> 2, 28 -> 14 -> 7.
+def maps(size: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the sides of an image and of its maps: halved, rounded up, until the shorter is 4 or less, twice or more.
 
-    Raises ValueError for a size that cannot be halved at all or so often.
+    28 -> 14 -> 7 -> 4, 32 -> 16 -> 8 -> 4, 8 -> 4 -> 2. So the head sees few numbers a channel, each of which has seen
+    most of the image. Raises ValueError for an image with a side below 4.
     """
-    count = next(n for n in range(32) if min(size) >> n < 8)
-    count = 2 if min(size) == 8 else max(count, 1)
-    if min(size) >> count < 2 or any(side % 2**count for side in size):
+    if min(size) < 4:
         raise ValueError(
-            "this network doubles a map of 2 to 7 pixels a side some times: expected images such as 8, 28, 32 or 64 "
-            f"pixels high and wide, got {size[0]} x {size[1]}"
+            f"this network halves an image at least twice: expected 4 pixels a side or more, got {size[0]} x {size[1]}"
         )
-    return count
+    found = [(size[0], size[1])]
+    while len(found) < 3 or min(found[-1]) > 4:
+        found.append((-(-found[-1][0] // 2), -(-found[-1][1] // 2)))
+    return found
 
 
 class DCGANGenerator(nn.Module):
     """(z [B, D], given [B, K] or None) -> images [B, *shape] in (-1, 1). width: channels of the last hidden map.
 
-    Each map before has twice as many channels as the next.
+    Each map before has twice as many channels as the next. What sticks out of a map of odd size is cut off.
     """
 
     shape: tuple[int, int, int]
@@ -51,19 +52,18 @@ class DCGANGenerator(nn.Module):
     def __call__(self, z: Array, given: Array | None = None, *, train: bool) -> Array:
         """See the class."""
         types = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        height, wide, channels = self.shape
-        times = halvings((height, wide))
+        *sizes, (height, wide) = maps(self.shape[:2])
         norm = (lambda x: nn.relu(BatchNorm(**types)(x, train=train))) if self.batch_norm else nn.relu
 
         x = joined(z, given)
-        features = self.width * 2 ** (times - 1)
-        x = nn.Dense((height >> times) * (wide >> times) * features, kernel_init=self.kernel_init, **types)(x)
-        x = norm(x.reshape(len(x), height >> times, wide >> times, features))
-        for number in range(times - 1, 0, -1):
-            x = norm(
-                ConvTranspose(self.width * 2 ** (number - 1), self.kernel, 2, kernel_init=self.kernel_init, **types)(x)
-            )
-        x = ConvTranspose(channels, self.kernel, 2, kernel_init=self.kernel_init, **types)(x)
+        features = self.width * 2 ** (len(sizes) - 1)
+        x = nn.Dense(height * wide * features, kernel_init=self.kernel_init, **types)(x)
+        x = norm(x.reshape(len(x), height, wide, features))
+        for number, (height, wide) in reversed(list(enumerate(sizes))):
+            features = self.width * 2 ** (number - 1) if number else self.shape[-1]
+            x = ConvTranspose(features, self.kernel, 2, kernel_init=self.kernel_init, **types)(x)
+            x = x[:, :height, :wide]
+            x = norm(x) if number else x
         return jnp.tanh(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
 
 
@@ -90,7 +90,7 @@ class DCGANDiscriminator(nn.Module):
         """See the class."""
         types = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         x = x if self.blind or self.head.projects else joined(x, given)
-        for number in range(halvings(x.shape[1:3])):
+        for number in range(len(maps(x.shape[1:3])) - 1):
             layer = Conv(self.width * 2**number, self.kernel, 2, kernel_init=self.kernel_init, **types)
             x = nn.SpectralNorm(layer)(x, update_stats=train) if self.spectral else layer(x)
             x = self.activation(BatchNorm(**types)(x, train=train) if self.batch_norm and number else x)

@@ -1,18 +1,32 @@
 """Residual generator and discriminator (Gulrajani et al. 2017, appendix F; Miyato et al. 2018, table 4)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxgen.models.dcgan import halvings
 from jaxgen.models.gan import Judged, joined
 from jaxgen.nn.conv import Conv
 from jaxgen.nn.heads import Logits
 from jaxgen.nn.norm import BatchNorm
 
 Array = jax.Array
+
+
+def halvings(size: Sequence[int]) -> int:
+    """Return how often both sides of an image are halved, until the shorter is below 8: 8 -> 4 -> 2, 28 -> 14 -> 7.
+
+    Raises ValueError for a size that cannot be halved at all or so often.
+    """
+    count = next(n for n in range(32) if min(size) >> n < 8)
+    count = 2 if min(size) == 8 else max(count, 1)
+    if min(size) >> count < 2 or any(side % 2**count for side in size):
+        raise ValueError(
+            "this network doubles a map of 2 to 7 pixels a side some times: expected images such as 8, 28, 32 or 64 "
+            f"pixels high and wide, got {size[0]} x {size[1]}"
+        )
+    return count
 
 
 def doubled(x: Array) -> Array:

@@ -5,10 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.models.dcgan import DCGANDiscriminator, DCGANGenerator, halvings
+from jaxgen.models.dcgan import DCGANDiscriminator, DCGANGenerator, maps
 from jaxgen.models.gan import GAN, joined, learn, normal, pack
 from jaxgen.models.gan_mlp import MLPDiscriminator, MLPGenerator
-from jaxgen.models.resnet_gan import ResNetDiscriminator, ResNetGenerator, doubled, halved
+from jaxgen.models.resnet_gan import ResNetDiscriminator, ResNetGenerator, doubled, halved, halvings
 from jaxgen.nn.heads import Logits
 
 KEY = jax.random.key(0)
@@ -38,9 +38,35 @@ def test_oblong_images_are_halved_by_their_shorter_side(size, count):
 
 
 @pytest.mark.parametrize(
-    "size", [(33, 33), (1, 1), (2, 2), (3, 3), (7, 7), (9, 9), (30, 30), (8, 10), (28, 30), (64, 72)]
+    ("side", "sides"),
+    [
+        (4, [4, 2, 1]),
+        (8, [8, 4, 2]),
+        (25, [25, 13, 7, 4]),
+        (28, [28, 14, 7, 4]),
+        (32, [32, 16, 8, 4]),
+        (33, [33, 17, 9, 5, 3]),
+    ],
 )
-@pytest.mark.parametrize("kind", ["dcgan", "resnet"])
+def test_maps_of_dcgan_end_at_four_pixels_or_below(side, sides):
+    assert maps((side, side)) == [(one, one) for one in sides]
+
+
+def test_maps_of_oblong_images_are_halved_by_the_shorter_side():
+    assert maps((8, 20)) == [(8, 20), (4, 10), (2, 5)]
+    assert maps((20, 8)) == [(20, 8), (10, 4), (5, 2)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "size"),
+    [
+        *(("dcgan", size) for size in [(1, 1), (2, 2), (3, 3), (3, 40)]),
+        *(
+            ("resnet", size)
+            for size in [(33, 33), (1, 1), (2, 2), (3, 3), (7, 7), (9, 9), (30, 30), (8, 10), (28, 30), (64, 72)]
+        ),
+    ],
+)
 def test_a_size_that_cannot_be_made_is_refused_by_both_networks(kind, size):
     gan = gan_of(kind, (*size, 1))
     for build in (
@@ -67,6 +93,17 @@ def test_networks_meet(kind, shape, given):
     assert x.shape == (2, *shape)
     assert judged.logits.shape == (2,)
     assert judged.features.ndim == 2 and len(judged.features) == 2
+
+
+@pytest.mark.parametrize("shape", [(25, 25, 1), (9, 14, 3)])
+def test_dcgan_makes_odd_and_oblong_images(shape):
+    large = DCGANGenerator(shape, 4, kernel_init=jax.nn.initializers.normal(0.2))
+    gan = gan_of("dcgan", shape)._replace(generator=large)
+    params, extra = gan.init(KEY, jnp.zeros((2, *shape)))
+    x = gan.generate(params, extra, gan.prior(KEY, 2))
+    assert x.shape == (2, *shape)
+    assert gan.judge(params, extra, x).logits.shape == (2,)
+    assert np.asarray(x).std((0, 3)).min() > 0  # the last row and column, too, come of the noise
 
 
 @pytest.mark.parametrize("shape", [(2,), (3, 2)])
