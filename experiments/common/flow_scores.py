@@ -13,6 +13,7 @@ from experiments.common.flow_config import FlowConfig
 from experiments.common.flow_pictures import box
 from experiments.common.plain import generated_by
 from experiments.common.view import View
+from jaxgen.bijectors.base import per_example
 from jaxgen.data import Dataset
 from jaxgen.data.standardise import Standard, standard_of, standardise
 from jaxgen.game import TrainState
@@ -20,10 +21,12 @@ from jaxgen.metrics.batched import over
 from jaxgen.metrics.plane import integral
 from jaxgen.models.dequantise import Noise, bits_per_dim, bound, uniform
 from jaxgen.models.flow import Flow
+from jaxgen.run.data import first
 from jaxgen.run.experiment import Progress, Result
 
 Array = jax.Array
 KEY = jax.random.key(0)
+INVERTED = 32  # test images that the inverse is tried on
 
 
 @dataclass(frozen=True)
@@ -122,11 +125,12 @@ class Scores:
             bits = bits_per_dim(rows.mean(), dimensions)
             plain = bits_per_dim(-self.seen.baseline(), dimensions, levels=levels)
             return Result(
-                scores={"bits/dim": bits},
+                scores={"bits/dim": bits, "inverse error": self.inverse_error(state)},
                 baselines={"bits/dim": plain},
-                better={"bits/dim": "lower"},
+                better={"bits/dim": "lower", "inverse error": "lower"},
                 protocol=f"{told} A bound by {samples} draw(s) of {self.config.dequantise} noise, of intensities 0 to "
-                f"{levels - 1}; the baseline has a normal distribution a pixel.",
+                f"{levels - 1}; the baseline has a normal distribution a pixel. Inverse error: the largest |x' - x| / "
+                f"|x| of {INVERTED} test images x with noise, encoded and decoded to x'.",
             )
         if self.seen.data.log_density is not None:
             return self.of_plane(state, rows, told, progress)
@@ -138,6 +142,15 @@ class Scores:
             better={"log-likelihood": "higher"},
             protocol=f"{told} The baseline is a normal distribution with all covariances.",
         )
+
+    def inverse_error(self, state: TrainState) -> float:
+        """Return the largest |x' - x| / |x| of some test images x, where x' is x encoded and decoded."""
+        rows = first(self.seen.data.test, INVERTED)
+        x, condition = self.seen.some("test", INVERTED)["x"], self.given.of(rows)
+        params = generated_by(state)
+        z = jax.jit(self.flow.encode)(params, x, condition)[0]
+        back = jax.jit(self.flow.decode)(params, z, condition)[0]
+        return float((jnp.sqrt(per_example((back - x) ** 2)) / jnp.sqrt(per_example(x**2))).max())
 
     def of_plane(self, state: TrainState, rows: np.ndarray, told: str, progress: Progress) -> Result:
         """Return the final scores where the truth is known: log p(x) [N] of the test part beside it."""

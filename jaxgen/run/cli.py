@@ -102,12 +102,17 @@ def _tell(result: dict[str, Any], folder: RunFolder) -> None:
     """Print the scores, each beside its baseline, and where to look."""
     for name, value in result["scores"].items():
         unit = result["units"].get(name, "")
-        baseline = f"   (baseline {result['baselines'][name]:.2f})" if name in result["baselines"] else ""
+        baseline = f"   (baseline {figure(result['baselines'][name])})" if name in result["baselines"] else ""
         spread = ""
         if isinstance(value, dict):
-            value, spread = value["mean"], f" +- {value['std']:.2f} over {len(value['seeds'])} seeds"
-        print(f"{name}: {value:.2f}{spread} {unit}{baseline}")
+            value, spread = value["mean"], f" +- {figure(value['std'])} over {len(value['seeds'])} seeds"
+        print(f"{name}: {figure(value)}{spread} {unit}{baseline}")
     print(f"report: {folder.path / 'report.html'}")
+
+
+def figure(value: float) -> str:
+    """Return a score as it is printed: with two places, or two digits of what would be nothing then."""
+    return f"{value:.2g}" if 0 < abs(value) < 0.005 else f"{value:.2f}"
 
 
 def _refuse(error: ValueError) -> NoReturn:

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from experiments.vae import Config, build
-from jaxgen.run.cli import main
+from jaxgen.run.cli import figure, main
 
 SMALL = ["--hidden", "8", "--latent", "2", "--samples", "20", "--samples-chunk", "10"]
 
@@ -277,3 +277,10 @@ def test_help_explains_every_option(capsys):
     assert exit.value.code == 0
     assert all(flag in told for flag in ("--data", "--steps", "--batch-size", "--seed", "--out", "--overwrite"))
     assert "importance samples an example" in " ".join(told.split())
+
+
+@pytest.mark.parametrize(
+    ("value", "told"), [(0, "0.00"), (22.314, "22.31"), (-0.05, "-0.05"), (3.14e-5, "3.1e-05"), (-0.00211, "-0.0021")]
+)
+def test_small_scores_are_told_by_their_first_digits(value, told):
+    assert figure(value) == told
