@@ -60,8 +60,6 @@ class GANConfig(Common):
     """channels of the convolutional generator's last hidden map"""
     discriminator_width: int | None = None
     """channels of the convolutional discriminator's first map (default: --width)"""
-    dense: tuple[int, ...] = ()
-    """widths of dense layers that --network dcgan has between the noise and the first map, and back"""
     activation: Literal["relu", "leaky-relu", "tanh"] = "leaky-relu"
     """activation of the mlp networks"""
     init: Literal["lecun", "normal", "orthogonal"] = "lecun"
@@ -102,7 +100,7 @@ class GANConfig(Common):
             check_range(self, name, 0)
         for name in ("smooth", "beta1", "beta2"):
             check_range(self, name, 0, 1)
-        for name in ("generator_hidden", "discriminator_hidden", "dense"):
+        for name in ("generator_hidden", "discriminator_hidden"):
             if any(width < 1 for width in getattr(self, name)):
                 raise ValueError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(self, name)}")
         if self.smooth and self.loss not in SMOOTH:

@@ -106,10 +106,8 @@ def networks(config: GANConfig, shape: tuple[int, ...], *, head: nn.Module | Non
     width = config.discriminator_width or config.width
     if config.network == "dcgan":
         return GAN(
-            DCGANGenerator(shape, config.width, config.dense, batch_norm=norm, **config.types),
-            DCGANDiscriminator(
-                width, config.dense[::-1], batch_norm=batch, spectral=spectral, head=head, **config.types
-            ),
+            DCGANGenerator(shape, config.width, batch_norm=norm, **config.types),
+            DCGANDiscriminator(width, batch_norm=batch, spectral=spectral, head=head, **config.types),
             prior,
         )
     return GAN(

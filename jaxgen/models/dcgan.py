@@ -37,13 +37,11 @@ def maps(size: Sequence[int]) -> list[tuple[int, int]]:
 class DCGANGenerator(nn.Module):
     """(z [B, D], given [B, K] or None) -> images [B, *shape] in (-1, 1). width: channels of the last hidden map.
 
-    Each map before has twice as many channels as the next. What sticks out of a map of odd size is cut off. dense:
-    widths of hidden dense layers before the first map, which InfoGAN's networks have and the guidelines leave out.
+    Each map before has twice as many channels as the next. What sticks out of a map of odd size is cut off.
     """
 
     shape: tuple[int, int, int]
     width: int = 64
-    dense: Sequence[int] = ()
     kernel: int = 4
     batch_norm: bool = True
     kernel_init: nn.initializers.Initializer = nn.initializers.normal(0.02)
@@ -58,8 +56,6 @@ class DCGANGenerator(nn.Module):
         norm = (lambda x: nn.relu(BatchNorm(**types)(x, train=train))) if self.batch_norm else nn.relu
 
         x = joined(z, given)
-        for features in self.dense:
-            x = norm(nn.Dense(features, kernel_init=self.kernel_init, **types)(x))
         features = self.width * 2 ** (len(sizes) - 1)
         x = nn.Dense(height * wide * features, kernel_init=self.kernel_init, **types)(x)
         x = norm(x.reshape(len(x), height, wide, features))
@@ -74,12 +70,11 @@ class DCGANGenerator(nn.Module):
 class DCGANDiscriminator(nn.Module):
     """(images [B, H, W, C], given [B, K] or None) -> `Judged`. width: channels of the first map, then doubling.
 
-    dense: widths of hidden dense layers after the last map. batch_norm: but for the first layer. spectral: weights over
-    their largest singular value instead. head: from features to logits. blind: do not look at the condition.
+    batch_norm: but for the first layer. spectral: weights over their largest singular value instead. head: from
+    features to logits. blind: do not look at the condition.
     """
 
     width: int = 64
-    dense: Sequence[int] = ()
     kernel: int = 4
     batch_norm: bool = True
     spectral: bool = False
@@ -95,15 +90,8 @@ class DCGANDiscriminator(nn.Module):
         """See the class."""
         types = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         x = x if self.blind or self.head.projects else joined(x, given)
-
-        def hidden(layer, x, norm):
-            x = nn.SpectralNorm(layer)(x, update_stats=train) if self.spectral else layer(x)
-            return self.activation(BatchNorm(**types)(x, train=train) if norm else x)
-
         for number in range(len(maps(x.shape[1:3])) - 1):
             layer = Conv(self.width * 2**number, self.kernel, 2, kernel_init=self.kernel_init, **types)
-            x = hidden(layer, x, self.batch_norm and number > 0)
-        x = x.reshape(len(x), -1)
-        for features in self.dense:
-            x = hidden(nn.Dense(features, kernel_init=self.kernel_init, **types), x, self.batch_norm)
-        return Judged(*self.head(x, given, train=train))
+            x = nn.SpectralNorm(layer)(x, update_stats=train) if self.spectral else layer(x)
+            x = self.activation(BatchNorm(**types)(x, train=train) if self.batch_norm and number else x)
+        return Judged(*self.head(x.reshape(len(x), -1), given, train=train))

@@ -137,19 +137,6 @@ def test_batch_norm_is_everywhere_but_in_the_last_layer_of_one_and_the_first_of_
     assert "bias" in params["generator"]["ConvTranspose_2"]
 
 
-def test_dense_layers_stand_between_noise_and_maps_and_between_maps_and_features():
-    """Chen et al. 2016, appendix C.1."""
-    gan = GAN(DCGANGenerator((8, 8, 1), 2, (5, 7)), DCGANDiscriminator(2, (7, 5)), normal(4))
-    params, extra = jax.eval_shape(lambda: gan.init(KEY, jnp.zeros((2, 8, 8, 1))))
-    dense = {
-        name: [leaf["kernel"].shape for layer, leaf in params[name].items() if "Dense" in layer]
-        for name in ("generator", "discriminator")
-    }
-    assert dense == {"generator": [(4, 5), (5, 7), (7, 2 * 2 * 4)], "discriminator": [(2 * 2 * 4, 7), (7, 5)]}
-    widths = [leaf["BatchNorm_0"]["mean"].shape for leaf in extra["discriminator"]["batch_stats"].values()]
-    assert sorted(widths) == [(4,), (5,), (7,)]
-
-
 @pytest.mark.parametrize("kind", ["dcgan", "resnet"])
 def test_every_parameter_gets_a_gradient_but_biases_before_a_batch_norm(kind):
     gan = gan_of(kind, (4, 4, 1), **({"spectral": False} if kind == "resnet" else {}))
