@@ -1,5 +1,6 @@
 """What a flow is seen by: its density over the plane, samples, temperatures, lines between images, warped grids."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -20,15 +21,11 @@ Array = jax.Array
 KEY = jax.random.key(0)
 PANELS = 12  # of a warp, at most
 
-# Of a flow, a static argument: compiled once, not at every evaluation.
-LOG_PROB = jax.jit(Flow.log_prob, static_argnums=0)
-SAMPLE = jax.jit(Flow.sample, static_argnums=(0, 3))
-
 
 def image_pictures(flow: Flow, params: Any, condition: Array | None) -> dict[str, np.ndarray]:
     """Return samples, of these conditions [B, ...] where there are any."""
     number = 64 if condition is None else len(condition)
-    return {"samples": tile(SAMPLE(flow, params, KEY, number, condition), columns=8)}
+    return {"samples": tile(sampler(flow)(params, KEY, number, condition), columns=8)}
 
 
 def noise_pictures(
@@ -38,7 +35,8 @@ def noise_pictures(
     x = view.some("test", 16)["x"]
     number = min(10, len(x) if condition is None else len(condition))
     some = None if condition is None else condition[np.linspace(0, len(condition) - 1, number).astype(int)]
-    rows = [SAMPLE(flow, params, KEY, number, some, temperature=temperature) for temperature in temperatures]
+    sample = sampler(flow)
+    rows = [sample(params, KEY, number, some, temperature=temperature) for temperature in temperatures]
     labels = [f"temperature {temperature:g}" for temperature in temperatures]
     canvases = {"temperatures": beside(*rows, labels=labels, columns=number)}
     if condition is not None or len(x) < 2:
@@ -49,13 +47,17 @@ def noise_pictures(
     return canvases | {"interpolation": tile(jax.jit(flow.decode)(params, ends)[0], columns=12)}
 
 
+def sampler(flow: Flow) -> Callable[..., Array]:
+    """Return `Flow.sample`, compiled."""
+    return jax.jit(flow.sample, static_argnums=2)
+
+
 def plane_pictures(flow: Flow, params: Any, view: View) -> dict[str, np.ndarray]:
     """Return the density over the plane beside the true one, and samples."""
     extent = box(np.asarray(view.some("validation", 4000)["x"]), 0.08)
-    samples = np.asarray(SAMPLE(flow, params, KEY, 4000))
-    canvas = densities(
-        partial(LOG_PROB, flow, params), extent, truth=view.data.log_density, samples=samples, nats=10.0, inside=2
-    )
+    samples = np.asarray(sampler(flow)(params, KEY, 4000))
+    log_prob = partial(jax.jit(flow.log_prob), params)
+    canvas = densities(log_prob, extent, truth=view.data.log_density, samples=samples, nats=10.0, inside=2)
     return {"density": canvas}
 
 
