@@ -29,6 +29,8 @@ class Config(FlowConfig):
     """activation of the networks"""
     layers: int = 16
     """couplings of vectors, in pairs"""
+    mix: bool = False
+    """an invertible linear map of vectors before each pair"""
     levels: int = 2
     """scales of images"""
 
@@ -42,7 +44,7 @@ def make(config: Config, shape: tuple[int, ...]) -> Bijector:
     """Return the bijector of rows [D] or images [H, W, C]."""
     if len(shape) == 3:
         return image_realnvp(config.residual(), shape, levels=config.levels)
-    return vector_flow(config.dense(**config.types), affine(), layers=config.layers)
+    return vector_flow(config.dense(**config.types), affine(), layers=config.layers, mix=config.mix)
 
 
 def build(config: Config) -> Experiment:

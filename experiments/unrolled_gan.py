@@ -1,12 +1,15 @@
 """The unrolled GAN: Metz et al. 2017, "Unrolled generative adversarial networks".
 
 python -m experiments.unrolled_gan
-    ring: 7 of 8 modes, but 0.3 % of high quality only, after a tenth of the authors' 25,000 steps, 82 seconds on two
-    cores
+    ring: 6 of 8 modes, 90.4 % of high quality, reverse KL 0.38 nats, with noise that fades (Sonderby et al. 2017); 200
+    seconds on one busy core
+python -m experiments.unrolled_gan --loss minimax --noise 0 --no-decay --ema 0 --steps 25000 --batch-size 512
+    --generator-hidden 128 128 --discriminator-hidden 128 128 --activation tanh --init orthogonal --latent 256
+    --discriminator-rate 1e-4
+    as its authors have it; a tenth of these steps ends with 7 modes, but 0.3 % of high quality only
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 from experiments.common.gan_config import GANConfig
 from experiments.common.gan_experiment import build
@@ -15,26 +18,26 @@ from jaxgen.run.cli import main
 
 @dataclass(frozen=True)
 class Config(GANConfig):
-    """Options of the unrolled GAN, as its authors have them on the ring."""
+    """Options of the unrolled GAN."""
 
-    steps: int = 2500
+    steps: int = 4000
     """training steps of the whole run, one of the generator each"""
-    batch_size: int | None = 512
-    """examples a step"""
-    loss: str = "minimax"
-    """minimax, non-saturating, least-squares, hinge, wasserstein, relativistic, or your own as module:function"""
     unroll: int = 5
     """steps of the discriminator that the generator looks ahead, and differentiates through"""
-    activation: Literal["relu", "leaky-relu", "tanh"] = "tanh"
-    """activation of the mlp networks"""
-    init: Literal["lecun", "normal", "orthogonal"] = "orthogonal"
-    """start of the mlp networks' weights; normal has deviation 0.02, orthogonal gain 1.4"""
-    latent: int = 256
+    noise: float = 0.3
+    """standard deviation of the noise on all that the discriminator is shown, at the start"""
+    noise_steps: int | None = 2500
+    """steps in which that noise falls to zero in a straight line (default: the whole run)"""
+    generator_hidden: tuple[int, ...] = (96, 96, 96, 96, 96, 96)
+    """widths of the mlp generator's layers"""
+    discriminator_hidden: tuple[int, ...] = (96, 96, 96, 96)
+    """widths of the mlp discriminator's layers"""
+    latent: int = 2
     """dimensions of the noise"""
-    generator_rate: float = 1e-3
-    """step size of the generator"""
-    discriminator_rate: float = 1e-4
-    """step size of the discriminator"""
+    decay: bool = True
+    """let the step sizes fall to zero in a straight line"""
+    ema: float = 20_000.0
+    """half-life of the generator's average in examples shown, those of the whole batch; 0 for none"""
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def table(tmp_path_factory):
     ("module", "flags"),
     [
         (maf, ["--layers=1"]),
-        slow(realnvp, ["--layers=2", "--ema=0.9", "--clip=1"]),
+        slow(realnvp, ["--layers=2", "--ema=0.9", "--clip=1", "--mix"]),
         slow(spline_flow, ["--layers=2", "--data=ring", "--precision=float64"]),
         slow(spline_flow, ["--layers=1", "--kind=autoregressive", "--no-mix"]),
         slow(ffjord, ["--steps=2", "--chunk=1", "--tolerance=1e-2"]),
