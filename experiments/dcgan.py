@@ -3,6 +3,8 @@
 python -m experiments.dcgan
     digits (8x8): FID in the project's classifier's features 12.8 (that of training images: 9.9), 48 seconds on two
     cores
+python -m experiments.dcgan --data tfds:mnist --steps 8000 --batch-size 64
+    MNIST: FID 10.6 (that of training images: 2.0), 24 minutes on one busy core
 """
 
 from dataclasses import dataclass
