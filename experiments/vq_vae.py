@@ -19,7 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments.common.latent import ACTIVATIONS, OutputConfig, check_not_negative, with_output
+from experiments.common.autoencoders import ACTIVATIONS
+from experiments.common.latent import OutputConfig, check_not_negative, with_output
 from experiments.common.view import View, view
 from jaxgen.data.lazy import size
 from jaxgen.games.vq_vae import codes_of, vq_vae_game

@@ -146,7 +146,7 @@ class Scores:
     def inverse_error(self, state: TrainState) -> float:
         """Return the largest |x' - x| / |x| of some test images x, where x' is x encoded and decoded."""
         rows = first(self.seen.data.test, INVERTED)
-        x, condition = self.seen.some("test", INVERTED)["x"], self.given.of(rows)
+        x, condition = jax.jit(partial(self.seen.see, "test"))(KEY, rows), self.given.of(rows)
         params = generated_by(state)
         z = jax.jit(self.flow.encode)(params, x, condition)[0]
         back = jax.jit(self.flow.decode)(params, z, condition)[0]

@@ -10,6 +10,7 @@ import flax.linen as nn
 import jax
 import numpy as np
 
+from experiments.common.autoencoders import ACTIVATIONS
 from experiments.common.view import Binarise, Likelihood, View
 from jaxgen.data import Dataset
 from jaxgen.metrics.batched import over
@@ -21,7 +22,6 @@ from jaxgen.run.experiment import Common, Progress, Result
 
 Array = jax.Array
 HELD = 8_000_000  # numbers of x that scoring holds at once
-ACTIVATIONS = {"tanh": nn.tanh, "relu": nn.relu, "silu": nn.silu}
 
 
 @dataclass(frozen=True)
