@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 
 from benchmarks import machine
-from benchmarks.peers.process import Worker, check_torch
+from benchmarks.peers.process import Worker, check
 from benchmarks.subject import Subject
 from benchmarks.training import Training
 
 
-def measure(subject: Subject, *, rounds: int, steps: int, peers: Sequence[str] = ()) -> dict[str, Any]:
+def measure(subject: Subject, *, rounds: int, steps: int, peers: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
     """Return what one step costs, and each peer's step against it.
 
-    rounds: how often each contestant runs. steps: of a contestant's turn. peers: some of the subject's kinds.
+    rounds: how often each contestant runs. steps: of a contestant's turn. peers: (library, kind) of some of the subject's peers.
 
     Spread is told as [first quartile, median, third quartile] over rounds. Ratios are taken within a round:
     above 1 we are faster. A peer that cannot run has "error" alone.
@@ -29,14 +29,16 @@ def measure(subject: Subject, *, rounds: int, steps: int, peers: Sequence[str] =
     seconds: dict[str, list[float]] = {"many": [], "single": []}
     peaks = []
     with contextlib.ExitStack() as stack:
+        threads = machine.cores()
         workers = [
-            stack.enter_context(Worker(subject.peer, kind, steps=steps, threads=machine.cores())) for kind in peers
+            stack.enter_context(Worker(subject.peers[library], kind, steps=steps, threads=threads, library=library))
+            for library, kind in peers
         ]
         able = [worker for worker in workers if "error" not in worker.about]
         for _ in range(rounds):
             seconds["many"].append(training.many())
             for worker in able:
-                seconds.setdefault(worker.kind, []).append(worker.run(steps))
+                seconds.setdefault(worker.name, []).append(worker.run(steps))
             seconds["single"].append(training.single())
             peaks.append(peak())
 
@@ -56,7 +58,7 @@ def measure(subject: Subject, *, rounds: int, steps: int, peers: Sequence[str] =
         "share_of_peak": cost["matmul_flops"] / median / max(peaks),
         "memory_bytes": memory,
         "load": {"before": load, "after": machine.load()},
-        "peers": {worker.kind: _peer(worker, seconds, many, steps) for worker in workers},
+        "peers": {worker.name: _peer(worker, seconds, many, steps) for worker in workers},
     }
 
 
@@ -65,19 +67,18 @@ def quartiles(values: np.ndarray) -> list[float]:
     return [float(value) for value in np.percentile(values, (25, 50, 75))]
 
 
-def check_peers(subject: Subject, name: str) -> tuple[str, ...]:
-    """Return the kinds of peer to run. Raises ValueError where the subject has none, or torch is missing."""
-    check_torch()
-    if subject.peer is None:
-        raise ValueError(f"--peers: {name} has no peer yet")
-    return subject.kinds
+def check_peers(subject: Subject) -> list[tuple[str, str]]:
+    """Return (library, kind) of all peers to run. Raises ValueError where a library is missing."""
+    for library in ("torch", *subject.peers):
+        check(library)
+    return [(library, kind) for library in subject.peers for kind in subject.kinds]
 
 
 def _peer(worker: Worker, seconds: dict[str, list[float]], many: np.ndarray, steps: int) -> dict[str, Any]:
     about = dict(worker.about)
     if "error" in about:
         return about
-    own = np.array(seconds[worker.kind])
+    own = np.array(seconds[worker.name])
     return {
         "parameters": about["parameters"],
         "torch": about["torch"],

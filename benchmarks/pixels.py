@@ -15,9 +15,14 @@ def colour_images(examples: int, shape: Sequence[int]) -> np.ndarray:
     return np.random.default_rng(0).random((examples, *shape), np.float32) * 2 - 1
 
 
+def rows(examples: int, columns: int) -> np.ndarray:
+    """Return rows [examples, columns], standard normal, float32; the same at every call."""
+    return np.random.default_rng(0).standard_normal((examples, columns), np.float32)
+
+
 def points(examples: int) -> np.ndarray:
     """Return points of the plane [examples, 2], standard normal, float32; the same at every call."""
-    return np.random.default_rng(0).standard_normal((examples, 2), np.float32)
+    return rows(examples, 2)
 
 
 def orders(examples: int, steps: int, batch_size: int) -> np.ndarray:

@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 raise ValueError(f"--{name} must be at least 1, got {getattr(config, name)}")
         path = writable(config.json)
         subjects = {name: load(name) for name in config.model.split(",")}
-        kinds = {name: check_peers(subject, name) if config.peers else () for name, subject in subjects.items()}
+        kinds = {name: check_peers(subject) if config.peers else () for name, subject in subjects.items()}
         before = machine.load()  # of others: with any, two threads wait for each other and torch most of all
         results = {
             name: measure(subject, rounds=config.rounds, steps=config.steps, peers=kinds[name])

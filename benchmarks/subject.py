@@ -1,8 +1,9 @@
-"""What is measured: a game, the data it trains on, and where its peer is."""
+"""What is measured: a game, the data it trains on, and where its peers are."""
 
 import difflib
 import importlib
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -16,20 +17,20 @@ class Subject(NamedTuple):
     """A training step to measure.
 
     game, prepare: as an experiment has them. data: arrays [examples, ...], to rest on the device.
-    peer: module of `benchmarks.peers` with the same step in another framework, where there is one.
-    kinds: in which it can be run (`benchmarks.peers.peer`).
+    peers: by library, the module of `benchmarks.peers` with the same step; the name is what must be installed.
+    kinds: in which they can be run (`benchmarks.peers.peer`).
     """
 
     game: Game
     data: Mapping[str, np.ndarray]
     batch_size: int
     prepare: Prepare | None = None
-    peer: str | None = None
+    peers: Mapping[str, str] = MappingProxyType({})
     kinds: tuple[str, ...] = VECTORS
 
 
 # Modules with a `subject() -> Subject`, imported when asked for.
-SUBJECTS = {name: f"benchmarks.subjects.{name}" for name in ("vae", "gan", "dcgan", "wgan_gp")}
+SUBJECTS = {name: f"benchmarks.subjects.{name}" for name in ("vae", "gan", "dcgan", "wgan_gp", "realnvp", "glow", "spline")}
 
 
 def load(name: str) -> Subject:

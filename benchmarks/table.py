@@ -47,10 +47,10 @@ def peer_lines(name: str, result: Mapping[str, Any]) -> list[str]:
     lines = []
     for kind, peer in result["peers"].items():
         if "error" in peer:
-            lines.append(f"{name}: torch {kind} cannot run here: {peer['error']}")
+            lines.append(f"{name}: {kind} cannot run here: {peer['error']}")
         else:
             times, ratio = spread(peer["step_milliseconds"]), spread(peer["ratio"])
-            lines.append(f"{name}: torch {kind} {times} ms a step, {ratio} times ours")
+            lines.append(f"{name}: {kind} {times} ms a step, {ratio} times ours")
     return lines
 
 

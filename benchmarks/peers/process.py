@@ -12,21 +12,21 @@ import sys
 from typing import Any, Self
 
 
-def check_torch() -> None:
-    """Raise ValueError where torch is missing; it is not imported."""
-    if importlib.util.find_spec("torch") is None:
-        raise ValueError("--peers needs torch, which is not installed: pip install 'jaxgen[peers]'")
+def check(library: str = "torch") -> None:
+    """Raise ValueError where a library is missing; it is not imported."""
+    if importlib.util.find_spec(library) is None:
+        raise ValueError(f"--peers needs {library}, which is not installed: pip install 'jaxgen[peers]'")
 
 
 class Worker:
     """A peer, ready and warm; a context manager. `about` says what it is, or has "error": why it cannot run."""
 
-    def __init__(self, module: str, kind: str, *, steps: int, threads: int):
+    def __init__(self, module: str, kind: str, *, steps: int, threads: int, library: str = "torch"):
         """Start the process and wait until it is warm. Raises ValueError where torch is missing."""
-        check_torch()
+        check()
         command = [sys.executable, "-m", "benchmarks.peers.worker", module, kind, str(steps), str(threads)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.kind, self.about = kind, self._hear()
+        self.name, self.about = f"{library} {kind}", self._hear()
 
     def run(self, steps: int) -> float:
         """Take this many steps; return the seconds they took."""
@@ -47,4 +47,4 @@ class Worker:
     def _hear(self) -> dict[str, Any]:
         if line := self._process.stdout.readline():
             return json.loads(line)
-        raise RuntimeError(f"the {self.kind} peer's process ended with status {self._process.wait()}")
+        raise RuntimeError(f"the peer {self.name}'s process ended with status {self._process.wait()}")

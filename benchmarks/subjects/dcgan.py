@@ -26,6 +26,6 @@ def subject() -> Subject:
         game=gan_game(networks(), non_saturating, tx={G: adam, D: adam}),
         data={"x": colour_images(EXAMPLES, SHAPE)},
         batch_size=BATCH_SIZE,
-        peer="benchmarks.peers.dcgan",
+        peers={"torch": "benchmarks.peers.dcgan"},
         kinds=IMAGES,
     )

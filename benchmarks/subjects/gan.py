@@ -24,5 +24,5 @@ def subject() -> Subject:
         game=gan_game(gan, non_saturating, tx=dict.fromkeys((G, D), optax.adam(LEARNING_RATE, *BETAS))),
         data={"x": points(EXAMPLES)},
         batch_size=BATCH_SIZE,
-        peer="benchmarks.peers.gan",
+        peers={"torch": "benchmarks.peers.gan"},
     )

@@ -20,5 +20,5 @@ def subject() -> Subject:
         game=vae_game(VAE(encoder, decoder, BERNOULLI, LATENT), optax.adam(LEARNING_RATE)),
         data={"x": binary_images(EXAMPLES, SHAPE)},
         batch_size=BATCH_SIZE,
-        peer="benchmarks.peers.vae",
+        peers={"torch": "benchmarks.peers.vae"},
     )

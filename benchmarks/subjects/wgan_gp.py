@@ -26,6 +26,6 @@ def subject() -> Subject:
         ),
         data={"x": colour_images(EXAMPLES, SHAPE)},
         batch_size=BATCH_SIZE,
-        peer="benchmarks.peers.wgan_gp",
+        peers={"torch": "benchmarks.peers.wgan_gp"},
         kinds=IMAGES,
     )

@@ -1,0 +1,26 @@
+"""Spline couplings of one size and data, whichever library makes them."""
+
+from types import ModuleType
+
+import torch
+
+from benchmarks.density.job import Size
+from benchmarks.peers import likelihood
+from benchmarks.peers.peer import Peer
+from benchmarks.pixels import rows
+
+# Written again rather than imported: the worker that runs this must not start JAX and its threads.
+KIND, SIZE = "spline, coupling", Size(layers=10)
+COLUMNS, BATCH_SIZE, EXAMPLES, LEARNING_RATE = 43, 128, 10_000, 5e-4
+
+
+def training(flows: ModuleType, kind: str, steps: int) -> Peer:
+    """Return the training of a module's flow (`benchmarks.density`) as a peer of this kind."""
+    torch.manual_seed(0)
+    data = torch.from_numpy(rows(EXAMPLES, COLUMNS))
+
+    def loss(model: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
+        return -flows.log_prob(model, x).mean()
+
+    model = flows.build(KIND, SIZE, COLUMNS)
+    return likelihood.training(model, loss, data, kind, steps, batch_size=BATCH_SIZE, rate=LEARNING_RATE)

@@ -1,0 +1,29 @@
+"""RealNVP of the plane: the example in normflows' README, 32 couplings of 64-64 with the halves in turn."""
+
+from functools import partial
+
+import optax
+
+from benchmarks.peers.peer import VECTORS
+from benchmarks.pixels import points
+from benchmarks.subject import Subject
+from jaxgen.bijectors.elementwise import affine
+from jaxgen.games.flow import flow_game
+from jaxgen.models.coupling_flows import vector_flow
+from jaxgen.models.flow import Flow
+from jaxgen.nn.conditioner import DenseConditioner
+
+HIDDEN, LAYERS, BATCH_SIZE, EXAMPLES, LEARNING_RATE = (64, 64), 32, 512, 10_000, 5e-4
+
+
+def subject() -> Subject:
+    """Return the flow: affine couplings whose log scales are not bounded, as theirs, batch 512, Adam."""
+    net = partial(DenseConditioner, hidden=HIDDEN)
+    flow = vector_flow(net, affine(lambda h: h), layers=LAYERS, norm=False)
+    return Subject(
+        game=flow_game(Flow(flow, (2,)), optax.adam(LEARNING_RATE)),
+        data={"x": points(EXAMPLES)},
+        batch_size=BATCH_SIZE,
+        peers={"normflows": "benchmarks.peers.realnvp"},
+        kinds=VECTORS,
+    )
