@@ -12,16 +12,25 @@ from benchmarks.subject import Subject
 from benchmarks.training import Training
 
 
-def measure(subject: Subject, *, rounds: int, steps: int, peers: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
+def measure(
+    subject: Subject,
+    *,
+    rounds: int,
+    steps: int,
+    peers: Sequence[tuple[str, str]] = (),
+    seeds: int = 1,
+    devices: int = 1,
+) -> dict[str, Any]:
     """Return what one step costs, and each peer's step against it.
 
-    rounds: how often each contestant runs. steps: of a contestant's turn. peers: (library, kind) of some of the subject's peers.
+    rounds: how often each contestant runs. steps: of a contestant's turn. peers: (library, kind) of some of the
+    subject's peers. seeds, devices: ours alone, as `Training` has them; an example is then counted once a seed.
 
     Spread is told as [first quartile, median, third quartile] over rounds. Ratios are taken within a round:
     above 1 we are faster. A peer that cannot run has "error" alone.
     """
     load = machine.load()
-    training = Training(subject, steps)
+    training = Training(subject, steps, seeds=seeds, devices=devices)
     first = {"many": training.many(), "single": training.single()}
     compile_seconds = {name: first[name] - getattr(training, name)() for name in first}
     memory = machine.memory()
@@ -48,12 +57,14 @@ def measure(subject: Subject, *, rounds: int, steps: int, peers: Sequence[tuple[
     return {
         **cost,
         "batch_size": subject.batch_size,
+        "seeds": seeds,
+        "devices": devices,
         "rounds": rounds,
         "steps": steps,
         "compile_seconds": compile_seconds,
         "step_milliseconds": {name: quartiles(1e3 * np.array(seconds[name]) / steps) for name in ("many", "single")},
         "single_over_many": quartiles(np.array(seconds["single"]) / many),
-        "examples_per_second": subject.batch_size / median,
+        "examples_per_second": seeds * subject.batch_size / median,
         "matmul_peak_flops": max(peaks),
         "share_of_peak": cost["matmul_flops"] / median / max(peaks),
         "memory_bytes": memory,

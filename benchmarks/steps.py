@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -16,7 +16,9 @@ from benchmarks.measure import check_peers, measure
 from benchmarks.results import writable
 from benchmarks.subject import load
 from benchmarks.table import legend, peer_lines, table
+from jaxgen.parallel import check_devices
 from jaxgen.run.cli import BAD_INPUT, parse
+from jaxgen.run.experiment import DTYPES
 
 
 @dataclass(frozen=True)
@@ -31,23 +33,43 @@ class Config:
     """how often everything has its turn"""
     steps: int = 100
     """training steps of a turn"""
+    seeds: int = 1
+    """trainings side by side in one step"""
+    devices: int = 1
+    """devices to spread each batch over"""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """type networks compute in"""
     json: str | None = None
     """file to write the results to"""
+
+    def check(self) -> None:
+        """Raise ValueError for values that nothing can be measured with."""
+        for name in ("rounds", "steps", "seeds"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"--{name} must be at least 1, got {getattr(self, name)}")
+        check_devices(self.devices)
+        if self.peers and (self.seeds, self.devices, self.precision) != (1, 1, "float32"):
+            raise ValueError("--peers are measured with one seed on one device in float32")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure what the flags say; print a table. Exits with status 2 and one line for bad input."""
     try:
         config = parse("benchmarks.steps", Config, sys.argv[1:] if arguments is None else arguments, __doc__)
-        for name in ("rounds", "steps"):
-            if getattr(config, name) < 1:
-                raise ValueError(f"--{name} must be at least 1, got {getattr(config, name)}")
+        config.check()
         path = writable(config.json)
-        subjects = {name: load(name) for name in config.model.split(",")}
+        subjects = {name: load(name, dtype=DTYPES[config.precision]) for name in config.model.split(",")}
         kinds = {name: check_peers(subject) if config.peers else () for name, subject in subjects.items()}
         before = machine.load()  # of others: with any, two threads wait for each other and torch most of all
         results = {
-            name: measure(subject, rounds=config.rounds, steps=config.steps, peers=kinds[name])
+            name: measure(
+                subject,
+                rounds=config.rounds,
+                steps=config.steps,
+                peers=kinds[name],
+                seeds=config.seeds,
+                devices=config.devices,
+            )
             for name, subject in subjects.items()
         }
     except ValueError as error:
@@ -61,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(line)
     print(legend())
     if path is not None:
-        path.write_text(json.dumps({"machine": about, "models": results}, indent=2) + "\n")
+        path.write_text(json.dumps({"machine": about, "precision": config.precision, "models": results}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import difflib
 import importlib
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,14 +29,17 @@ class Subject(NamedTuple):
     kinds: tuple[str, ...] = VECTORS
 
 
-# Modules with a `subject() -> Subject`, imported when asked for.
+# Modules with a `subject(**options) -> Subject`, imported when asked for.
 SUBJECTS = {name: f"benchmarks.subjects.{name}" for name in ("vae", "gan", "dcgan", "wgan_gp", "realnvp", "glow", "spline")}
 
 
-def load(name: str) -> Subject:
-    """Return the subject of this name. Raises ValueError for an unknown one, with the nearest known."""
+def load(name: str, **options: Any) -> Subject:
+    """Return the subject of this name. Raises ValueError for an unknown one, with the nearest known.
+
+    options: dtype, which all have: what networks compute in; others as the module's `subject` says.
+    """
     if name not in SUBJECTS:
         near = difflib.get_close_matches(name, SUBJECTS, n=1)
         hint = f", did you mean {near[0]}" if near else ""
         raise ValueError(f"unknown model {name!r}{hint}; expected one of {', '.join(SUBJECTS)}")
-    return importlib.import_module(SUBJECTS[name]).subject()
+    return importlib.import_module(SUBJECTS[name]).subject(**options)

@@ -3,6 +3,7 @@
 import time
 
 import jax
+import numpy as np
 
 from benchmarks.flops import matmul_flops
 from benchmarks.pixels import orders
@@ -14,11 +15,18 @@ from jaxgen.step import init, make_step
 class Training:
     """A state that moves on with every call; `single` and `many` return the seconds their steps took."""
 
-    def __init__(self, subject: Subject, steps: int):
-        """Put data and state on the device. steps: of one call."""
+    def __init__(self, subject: Subject, steps: int, *, seeds: int = 1, devices: int = 1):
+        """Put data and state on the devices. steps: of one call. seeds: trained side by side, on the same batches.
+
+        Raises ValueError for more devices than there are.
+        """
         examples = len(next(iter(subject.data.values())))
         order = orders(examples, steps, subject.batch_size)
-        self.data, self.indices = jax.device_put((dict(subject.data), order))
+        members = seeds if seeds > 1 else None
+        if members:
+            order = np.repeat(order[:, None], members, axis=1)
+        compiled = compile_steps(subject.game, prepare=subject.prepare, devices=devices, members=members)
+        self.data, self.indices = compiled.place((dict(subject.data), order))
         self._rows = list(self.indices)
         step = make_step(subject.game, prepare=subject.prepare)
 
@@ -26,10 +34,15 @@ class Training:
             batch = take(data, indices, indices)
             return init(subject.game, key, batch if subject.prepare is None else subject.prepare(key, batch))
 
-        self.state = jax.jit(start)(jax.random.key(0), self.data, self._rows[0])
+        if members:
+            step, start = jax.vmap(step), jax.vmap(start, (0, None, 0))
+        keys = jax.random.split(jax.random.key(0), members) if members else jax.random.key(0)
+        self.state = compiled.place(jax.jit(start)(keys, self.data, self._rows[0]))
         self._step = step
         self._single = jax.jit(lambda state, data, indices: step(state, take(data, indices, indices)), donate_argnums=0)
-        self._many = compile_steps(subject.game, prepare=subject.prepare).run
+        self._many = compiled.run
+        if devices > 1:  # one step in global view, as a chunk of one
+            self._single = lambda state, data, indices: compiled.run(state, data, indices[None], indices[None], 1)
 
     def single(self) -> float:
         """Dispatch one step at a time."""

@@ -24,12 +24,12 @@ from jaxgen.parallel import compile_steps, take
 from jaxgen.step import init
 
 
-def bijector(kind: str, size: Size) -> Bijector:
-    """Return the flow of one of the kinds of `benchmarks.density.job.FLOWS`."""
+def bijector(kind: str, size: Size, dtype: jnp.dtype | None = None) -> Bijector:
+    """Return the flow of one of the kinds of `benchmarks.density.job.FLOWS`. dtype: networks compute in."""
     spline = rational_quadratic(size.bins, BOUND)
     if kind == "spline, coupling":
-        return vector_flow(partial(DenseConditioner, hidden=size.hidden), spline, layers=size.layers)
-    net = partial(MADE, size.hidden, activation=nn.relu, kernel_init=ZEROS)
+        return vector_flow(partial(DenseConditioner, hidden=size.hidden, dtype=dtype), spline, layers=size.layers)
+    net = partial(MADE, size.hidden, activation=nn.relu, kernel_init=ZEROS, dtype=dtype)
     return autoregressive_flow(net, affine() if kind == "maf" else spline, layers=size.layers)
 
 

@@ -1,5 +1,6 @@
 """The DCGAN of Radford et al. 2016 on images of 32 x 32 pixels in three colours."""
 
+import jax.numpy as jnp
 import optax
 
 from benchmarks.peers.peer import IMAGES
@@ -13,18 +14,19 @@ from jaxgen.models.gan import GAN, normal
 SHAPE, WIDTH, LATENT, BATCH_SIZE, EXAMPLES, LEARNING_RATE, BETAS = (32, 32, 3), 64, 100, 64, 2_000, 2e-4, (0.5, 0.999)
 
 
-def networks(*, batch_norm: bool = True) -> GAN:
-    """Return both networks: three layers of 64, 128 and 256 channels each."""
-    generator = DCGANGenerator(SHAPE, WIDTH, batch_norm=batch_norm)
-    return GAN(generator, DCGANDiscriminator(WIDTH, batch_norm=batch_norm), normal(LATENT))
+def networks(*, batch_norm: bool = True, dtype: jnp.dtype | None = None, size: int = 32) -> GAN:
+    """Return both networks: three layers of 64, 128 and 256 channels each. size: pixels of a side."""
+    options = {"batch_norm": batch_norm, "dtype": dtype}
+    generator = DCGANGenerator((size, size, SHAPE[2]), WIDTH, **options)
+    return GAN(generator, DCGANDiscriminator(WIDTH, **options), normal(LATENT))
 
 
-def subject() -> Subject:
+def subject(*, dtype: jnp.dtype | None = None, size: int = 32) -> Subject:
     """Return the DCGAN: one update of each network, each with noise of its own, batch 64, Adam."""
     adam = optax.adam(LEARNING_RATE, *BETAS)
     return Subject(
-        game=gan_game(networks(), non_saturating, tx={G: adam, D: adam}),
-        data={"x": colour_images(EXAMPLES, SHAPE)},
+        game=gan_game(networks(dtype=dtype, size=size), non_saturating, tx={G: adam, D: adam}),
+        data={"x": colour_images(EXAMPLES, (size, size, SHAPE[2]))},
         batch_size=BATCH_SIZE,
         peers={"torch": "benchmarks.peers.dcgan"},
         kinds=IMAGES,

@@ -3,6 +3,7 @@
 from functools import partial
 
 import flax.linen as nn
+import jax.numpy as jnp
 import optax
 
 from benchmarks.pixels import points
@@ -15,11 +16,13 @@ from jaxgen.models.gan_mlp import MLPDiscriminator, MLPGenerator
 HIDDEN, LATENT, BATCH_SIZE, EXAMPLES, LEARNING_RATE, BETAS = 128, 16, 128, 10_000, 1e-3, (0.5, 0.999)
 
 
-def subject() -> Subject:
+def subject(*, dtype: jnp.dtype | None = None) -> Subject:
     """Return the GAN: two hidden layers of 128 in each network, one update of each, batch 128, Adam."""
     hidden = (HIDDEN, HIDDEN)
     leaky = partial(nn.leaky_relu, negative_slope=0.2)
-    gan = GAN(MLPGenerator(hidden, (2,), leaky), MLPDiscriminator(hidden, leaky), normal(LATENT))
+    gan = GAN(
+        MLPGenerator(hidden, (2,), leaky, dtype=dtype), MLPDiscriminator(hidden, leaky, dtype=dtype), normal(LATENT)
+    )
     return Subject(
         game=gan_game(gan, non_saturating, tx=dict.fromkeys((G, D), optax.adam(LEARNING_RATE, *BETAS))),
         data={"x": points(EXAMPLES)},

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import jax.numpy as jnp
 import optax
 
 from benchmarks.peers.peer import IMAGES
@@ -22,12 +23,13 @@ from jaxgen.nn.conditioner import ConvConditioner
 SHAPE, LEVELS, DEPTH, WIDTH, BATCH_SIZE, EXAMPLES, LEARNING_RATE = (32, 32, 3), 3, 8, 64, 32, 1000, 1e-3
 
 
-def subject() -> Subject:
+def subject(*, dtype: jnp.dtype | None = None, depth: int = DEPTH) -> Subject:
     """Return the flow: as `jaxgen.models.coupling_flows.glow`, but with a fixed prior, which normflows has."""
 
     def level() -> Bijector:
-        step = [ActNorm(), Linear(), Coupling(partial(ConvConditioner, width=WIDTH), affine(sigmoid_scale))]
-        return Chain([Squeeze(), Repeat(Chain(step), DEPTH)])
+        net = partial(ConvConditioner, width=WIDTH, dtype=dtype)
+        step = [ActNorm(), Linear(), Coupling(net, affine(sigmoid_scale))]
+        return Chain([Squeeze(), Repeat(Chain(step), depth)])
 
     flow = MultiScale([level() for _ in range(LEVELS)], SHAPE)
     return Subject(

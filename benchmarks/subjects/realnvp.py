@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import jax.numpy as jnp
 import optax
 
 from benchmarks.peers.peer import VECTORS
@@ -16,9 +17,9 @@ from jaxgen.nn.conditioner import DenseConditioner
 HIDDEN, LAYERS, BATCH_SIZE, EXAMPLES, LEARNING_RATE = (64, 64), 32, 512, 10_000, 5e-4
 
 
-def subject() -> Subject:
+def subject(*, dtype: jnp.dtype | None = None) -> Subject:
     """Return the flow: affine couplings whose log scales are not bounded, as theirs, batch 512, Adam."""
-    net = partial(DenseConditioner, hidden=HIDDEN)
+    net = partial(DenseConditioner, hidden=HIDDEN, dtype=dtype)
     flow = vector_flow(net, affine(lambda h: h), layers=LAYERS, norm=False)
     return Subject(
         game=flow_game(Flow(flow, (2,)), optax.adam(LEARNING_RATE)),

@@ -1,5 +1,6 @@
 """Couplings by rational-quadratic splines (Durkan et al. 2019) of rows of 43 numbers, as miniboone has: 10 layers."""
 
+import jax.numpy as jnp
 import optax
 
 from benchmarks.density import ours
@@ -14,10 +15,10 @@ KIND, SIZE = "spline, coupling", Size(layers=10)
 COLUMNS, BATCH_SIZE, EXAMPLES, LEARNING_RATE = 43, 128, 10_000, 5e-4
 
 
-def subject() -> Subject:
+def subject(*, dtype: jnp.dtype | None = None) -> Subject:
     """Return the flow that `benchmarks.tabular` compares, of 10 couplings, batch 128, Adam."""
     return Subject(
-        game=flow_game(Flow(ours.bijector(KIND, SIZE), (COLUMNS,)), optax.adam(LEARNING_RATE)),
+        game=flow_game(Flow(ours.bijector(KIND, SIZE, dtype), (COLUMNS,)), optax.adam(LEARNING_RATE)),
         data={"x": rows(EXAMPLES, COLUMNS)},
         batch_size=BATCH_SIZE,
         peers={name: f"benchmarks.peers.spline_{name}" for name in ("nflows", "zuko")},

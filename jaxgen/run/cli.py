@@ -11,6 +11,7 @@ from typing import Any, NoReturn, TypeVar
 import jax
 import tyro
 
+from jaxgen.run.compilation import keep_compiled
 from jaxgen.run.divergence import Diverged
 from jaxgen.run.experiment import Common, Experiment
 from jaxgen.run.folder import RunFolder
@@ -56,6 +57,8 @@ def _run(name: str, config: C, build: Callable[[C], Experiment], folder: RunFold
             return
         if config.precision == "float64":
             jax.config.update("jax_enable_x64", True)
+        if config.compilation_cache:
+            keep_compiled()
         experiment = build(config)
         run = Run(experiment, config)
         folder.open(name, config, overwrite=config.overwrite, command=command, data=experiment.data.source)

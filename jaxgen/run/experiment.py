@@ -49,6 +49,8 @@ class Common:
     """steps in one dispatch to the device; also how often curves get a point"""
     gradient_norms: bool = False
     """also record the norm of each player's gradient"""
+    compilation_cache: bool = True
+    """keep compiled programs in the user's cache folder, for a faster start the next time"""
     profile: bool = False
     """write a trace of a few steps into the folder, for TensorBoard or Perfetto"""
     overwrite: bool = False

@@ -25,7 +25,7 @@ OURS = (  # in the order in which they are deleted: until the configuration goes
     "profile",
     "config.json",
 )
-FREE = ("out", "overwrite")  # options that say where and how, not what is run
+FREE = ("out", "overwrite", "compilation_cache")  # options that say where and how, not what is run
 
 
 class RunFolder:

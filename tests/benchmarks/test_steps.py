@@ -46,12 +46,26 @@ def test_a_model_gets_a_row_and_its_numbers_a_file(tmp_path, capsys):
     assert result["peers"] == {}
 
 
+def test_seeds_devices_and_precision(tmp_path):
+    path = tmp_path / "steps.json"
+    steps.main([*TINY, "--model", "gan", "--seeds", "3", "--devices", "2", "--precision", "bfloat16", "--json", str(path)])
+    told = json.loads(path.read_text())
+    result = told["models"]["gan"]
+    assert told["precision"] == "bfloat16" and result["seeds"] == 3 and result["devices"] == 2
+    alone = tmp_path / "alone.json"
+    steps.main([*TINY, "--model", "gan", "--json", str(alone)])
+    one = json.loads(alone.read_text())["models"]["gan"]
+    assert result["parameters"] == 3 * one["parameters"]
+    assert result["matmul_flops"] == 3 * one["matmul_flops"]
+    assert result["examples_per_second"] == pytest.approx(3 * 128e3 / result["step_milliseconds"]["many"][1])
+
+
 def test_an_unknown_model_is_refused_with_the_nearest_name(capsys):
     assert "'vea', did you mean vae" in refused(["--model", "vea"], capsys)
 
 
 @pytest.mark.parametrize(
-    "flags", [["--rounds", "0"], ["--steps", "0"], ["--json", "no/such/folder/a.json"], ["--mdel"]]
+    "flags", [["--rounds", "0"], ["--steps", "0"], ["--json", "no/such/folder/a.json"], ["--mdel"], ["--devices", "99"]]
 )
 def test_bad_flags_are_refused(flags, capsys):
     refused(flags, capsys)
