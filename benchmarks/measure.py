@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import machine
+from benchmarks.peers.peer import IMAGES
 from benchmarks.peers.process import Worker, check
 from benchmarks.subject import Subject
 from benchmarks.training import Training
@@ -78,11 +79,13 @@ def quartiles(values: np.ndarray) -> list[float]:
     return [float(value) for value in np.percentile(values, (25, 50, 75))]
 
 
-def check_peers(subject: Subject) -> list[tuple[str, str]]:
-    """Return (library, kind) of all peers to run. Raises ValueError where a library is missing."""
+def check_peers(subject: Subject, kinds: Sequence[str] = IMAGES) -> list[tuple[str, str]]:
+    """Return (library, kind) of the peers to run. Raises ValueError for unknown kinds, or a library that is missing."""
+    if unknown := [kind for kind in kinds if kind not in IMAGES]:
+        raise ValueError(f"--kinds must be among {', '.join(IMAGES)}, got {', '.join(unknown)}")
     for library in ("torch", *subject.peers):
         check(library)
-    return [(library, kind) for library in subject.peers for kind in subject.kinds]
+    return [(library, kind) for library in subject.peers for kind in subject.kinds if kind in kinds]
 
 
 def _peer(worker: Worker, seconds: dict[str, list[float]], many: np.ndarray, steps: int) -> dict[str, Any]:

@@ -29,6 +29,8 @@ class Config:
     """what to measure: one name, or several with commas between"""
     peers: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """measure the same steps in PyTorch too, in turns"""
+    kinds: str = "eager,fused,channels_last,compile"
+    """which ways of running PyTorch to measure; channels_last is for images"""
     rounds: int = 15
     """how often everything has its turn"""
     steps: int = 100
@@ -59,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         config.check()
         path = writable(config.json)
         subjects = {name: load(name, dtype=DTYPES[config.precision]) for name in config.model.split(",")}
-        kinds = {name: check_peers(subject) if config.peers else () for name, subject in subjects.items()}
+        kinds = {name: check_peers(subject, config.kinds.split(",")) if config.peers else () for name, subject in subjects.items()}
         before = machine.load()  # of others: with any, two threads wait for each other and torch most of all
         results = {
             name: measure(

@@ -34,7 +34,7 @@ STABILISERS: dict[str, dict[str, Any]] = {
     "none": {},
     "unrolled": {"unroll": 5, "loss": "minimax"},
     "replay": {"replay": 10_000},
-    "discrimination": {"minibatch": "discrimination"},
+    "discrimination": {"minibatch": "discrimination", "kernels": 20},
     "deviation": {"minibatch": "deviation"},
     "packing": {"pack": 2},
     "matching": {"feature_matching": 1.0},

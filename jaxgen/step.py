@@ -27,16 +27,21 @@ def init(game: Game, key: Key, batch: Batch) -> TrainState:
     matter, unless the networks start from data. Raises ValueError where the game's parts do not fit.
     """
     check(game)
-    params, extra = game.init(jax.random.fold_in(key, PARAMS), batch)
-    check_networks(game, params)
-    return TrainState(
-        step=jnp.zeros((), jnp.int32),
-        key=jax.random.fold_in(key, STEPS),
-        params=dict(params),
-        extra=dict(extra),
-        opt_state={name: player.tx.init(_pick(params, player.moves)) for name, player in game.players.items()},
-        ema={name: jax.tree.map(jnp.copy, params[name]) for name in game.ema},
-    )
+
+    @jax.jit  # one program: operation by operation, most of the time would go to compiling each of them
+    def start(key, batch):
+        params, extra = game.init(jax.random.fold_in(key, PARAMS), batch)
+        check_networks(game, params)
+        return TrainState(
+            step=jnp.zeros((), jnp.int32),
+            key=jax.random.fold_in(key, STEPS),
+            params=dict(params),
+            extra=dict(extra),
+            opt_state={name: player.tx.init(_pick(params, player.moves)) for name, player in game.players.items()},
+            ema={name: jax.tree.map(jnp.copy, params[name]) for name in game.ema},
+        )
+
+    return start(key, batch)
 
 
 def make_step(

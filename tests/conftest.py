@@ -12,5 +12,20 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1]
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 
 import jax
+import pytest
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+def pytest_addoption(parser):
+    """Add --first-cases."""
+    parser.addoption("--first-cases", action="store_true", help="of each parametrised test run the first case alone")
+
+
+@pytest.hookimpl(trylast=True)  # after the marks have chosen
+def pytest_collection_modifyitems(config, items):
+    """Leave out all but the first cases where asked: every test still runs, on another Python or jax say."""
+    if config.getoption("--first-cases"):
+        chosen = set({item.nodeid.partition("[")[0]: item.nodeid for item in reversed(items)}.values())
+        config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in chosen])
+        items[:] = [item for item in items if item.nodeid in chosen]

@@ -48,6 +48,8 @@ class GANConfig(Common):
     """weight of the adversarial loss in the generator's loss"""
     minibatch: Literal["none", "deviation", "discrimination"] = "none"
     """what the discriminator sees of the batch as a whole"""
+    kernels: int = 100
+    """learned distances of minibatch discrimination"""
     network: Literal["mlp", "dcgan", "resnet"] = "mlp"
     """kind of both networks"""
     generator_hidden: tuple[int, ...] = (128, 128)
@@ -92,7 +94,7 @@ class GANConfig(Common):
     def check(self) -> None:
         """Raise ValueError for values that no run can have."""
         super().check()
-        for name in ("penalty_interval", "discriminator_steps", "pack", "maxout", "width", "latent", "samples"):
+        for name in ("penalty_interval", "discriminator_steps", "pack", "maxout", "kernels", "width", "latent", "samples"):
             check_range(self, name, 1)
         for name in ("penalty_weight", "clip", "unroll", "replay", "noise", "feature_matching", "adversarial", "ema"):
             check_range(self, name, 0)

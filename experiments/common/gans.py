@@ -86,7 +86,7 @@ def networks(config: GANConfig, shape: tuple[int, ...], *, head: nn.Module | Non
     batch, spectral = config.discriminator_norm == "batch", config.discriminator_norm == "spectral"
     head = head or Logits(
         deviation=config.minibatch == "deviation",
-        kernels=100 if config.minibatch == "discrimination" else 0,
+        kernels=config.kernels if config.minibatch == "discrimination" else 0,
         spectral=spectral,
         **config.types,
     )

@@ -65,7 +65,7 @@ def test_an_unknown_model_is_refused_with_the_nearest_name(capsys):
 
 
 @pytest.mark.parametrize(
-    "flags", [["--rounds", "0"], ["--steps", "0"], ["--json", "no/such/folder/a.json"], ["--mdel"], ["--devices", "99"]]
+    "flags", [["--rounds", "0"], ["--steps", "0"], ["--json", "no/such/folder/a.json"], ["--mdel"], ["--peers", "--kinds", "lazy"], ["--devices", "99"]]
 )
 def test_bad_flags_are_refused(flags, capsys):
     refused(flags, capsys)

@@ -58,7 +58,7 @@ def test_condition_matters(double):
 def test_a_linear_drift_is_the_exponential_of_its_matrix(double):
     flow = Continuous(Linear(), tolerance=1e-9)
     x = jax.random.normal(KEY, (4, 3), jnp.float64)
-    y, log_det = flow.apply(flow.init(KEY, x), x)
+    y, log_det = jax.jit(flow.apply)(jax.jit(flow.init)(KEY, x), x)
     chex.assert_trees_all_close(y, x @ expm(np.asarray(LINEAR, np.float64)).T, atol=1e-7)
     chex.assert_trees_all_close(log_det, jnp.full(4, jnp.trace(LINEAR.astype(x.dtype))), atol=1e-7)
 
@@ -68,7 +68,7 @@ def test_a_linear_drift_is_the_exponential_of_its_matrix(double):
 def test_the_gradient_is_that_of_the_closed_form(solver, adjoint, double):
     flow = Continuous(Linear(), solver=solver, adjoint=adjoint, tolerance=1e-8)
     x = jax.random.normal(KEY, (4, 3), jnp.float64)
-    variables = flow.init(KEY, x)
+    variables = jax.jit(flow.init)(KEY, x)
 
     def found(variables, x):
         y, log_det = flow.apply(variables, x)
@@ -99,8 +99,8 @@ def test_the_estimated_divergence_has_the_exact_one_as_its_mean(noise):
     flow = Continuous(trace="hutchinson", noise=noise)
     x = jax.random.normal(KEY, (5, 3))
     keys = jax.random.split(jax.random.key(1), 20000)
-    draws = jax.vmap(lambda key: flow.apply({}, x, method="draw", rngs={"trace": key}))(keys)
-    found = jax.vmap(lambda v: divergence(nonlinear, x, v)[1])(draws)
+    draws = jax.jit(jax.vmap(lambda key: flow.apply({}, x, method="draw", rngs={"trace": key})))(keys)
+    found = jax.jit(jax.vmap(lambda v: divergence(nonlinear, x, v)[1]))(draws)
     error = found.std(0) / len(keys) ** 0.5
     assert (error > 1e-4).all()
     assert (jnp.abs(found.mean(0) - divergence(nonlinear, x)[1]) < 4 * error).all()
@@ -109,46 +109,47 @@ def test_the_estimated_divergence_has_the_exact_one_as_its_mean(noise):
 def test_the_estimated_log_det_has_the_exact_one_as_its_mean():
     drift = Drift((16,), nn.tanh)
     x = jax.random.normal(KEY, (4, 3))
-    variables = moved(Continuous(drift).init(KEY, x), 0.3)
+    variables = moved(jax.jit(Continuous(drift).init)(KEY, x), 0.3)
     flow = Continuous(drift, "hutchinson")
     keys = jax.random.split(jax.random.key(1), 2000)
     found = jax.jit(jax.vmap(lambda key: flow.apply(variables, x, rngs={"trace": key})[1]))(keys)
     error = found.std(0) / len(keys) ** 0.5
-    exact = Continuous(drift).apply(variables, x)[1]
+    exact = jax.jit(Continuous(drift).apply)(variables, x)[1]
     assert (jnp.abs(found.mean(0) - exact) < 4 * error + 1e-4).all() and (error < 0.1).all()
 
 
 def test_the_same_noise_makes_the_estimated_log_dets_opposite():
     flow = Continuous(Drift((16,)), "hutchinson")
     x = jax.random.normal(KEY, (4, 3))
-    variables = moved(flow.init(KEY, x), 0.2)
-    y, log_det = flow.apply(variables, x, rngs=RNGS)
-    back, other = flow.apply(variables, y, method="inverse", rngs=RNGS)
+    variables = moved(jax.jit(flow.init)(KEY, x), 0.2)
+    there = jax.jit(lambda x, rngs: flow.apply(variables, x, rngs=rngs))
+    y, log_det = there(x, RNGS)
+    back, other = jax.jit(lambda y: flow.apply(variables, y, method="inverse", rngs=RNGS))(y)
     chex.assert_trees_all_close(back, x, atol=1e-3)
     chex.assert_trees_all_close(other, -log_det, atol=1e-3)
-    assert jnp.abs(flow.apply(variables, x, rngs={"trace": KEY})[1] - log_det).max() > 1e-3
+    assert jnp.abs(there(x, {"trace": KEY})[1] - log_det).max() > 1e-3
 
 
 def test_images_are_flattened_and_one_example_is_enough():
     flow = Continuous(Drift((8,)))
     x = jax.random.normal(KEY, (1, 2, 2, 1))
-    variables = moved(flow.init(KEY, x), 0.3)
+    variables = moved(jax.jit(flow.init)(KEY, x), 0.3)
     y, log_det = jax.jit(flow.apply)(variables, x)
     chex.assert_shape([y, log_det], [(1, 2, 2, 1), (1,)])
-    flat, same = flow.apply(variables, x.reshape(1, 4))
+    flat, same = jax.jit(flow.apply)(variables, x.reshape(1, 4))
     chex.assert_trees_all_close((flat.reshape(x.shape), same), (y, log_det), atol=1e-5)
 
 
 def test_it_starts_as_the_identity_and_works_in_chains():
     x = jax.random.normal(KEY, (4, 3))
     chain = Chain([Continuous(Drift((8,))), Inverse(Continuous(Drift((8,))))])
-    chex.assert_trees_all_close(chain.apply(chain.init(KEY, x), x), (x, jnp.zeros(4)), atol=1e-6)
+    chex.assert_trees_all_close(jax.jit(chain.apply)(jax.jit(chain.init)(KEY, x), x), (x, jnp.zeros(4)), atol=1e-6)
 
 
 def test_steps_are_returned_on_request():
     flow = Continuous(Drift((8,)))
     x = jax.random.normal(KEY, (4, 3))
-    variables = flow.init(KEY, x)
+    variables = jax.jit(flow.init)(KEY, x)
     assert list(variables) == ["params"]
     _, changed = flow.apply(moved(variables, 0.3), x, mutable="intermediates")
     (steps,) = changed["intermediates"]["solves"]

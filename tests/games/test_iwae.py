@@ -17,7 +17,9 @@ KEY = jax.random.key(0)
 def made():
     vae = VAE(Encoder(MLP((3,), jnp.tanh), 2), Decoder(MLP((3,), jnp.tanh), (2, 2, 1)), BERNOULLI, 2)
     x = jnp.array([1.0, 0.0, 1.0, 1.0]).reshape(1, 2, 2, 1)
-    params = jax.tree.map(lambda a: a + 0.5 * jax.random.normal(jax.random.key(a.size), a.shape), vae.init(KEY, x))
+    params = jax.jit(
+        lambda x: jax.tree.map(lambda a: a + 0.5 * jax.random.normal(jax.random.key(a.size), a.shape), vae.init(KEY, x))
+    )(x)
     return vae, params, x
 
 
@@ -27,13 +29,15 @@ def fitted():
     x = jnp.array([[1.0, 0.0, 1.0, 1.0], [0.0, 1.0, 0.0, 0.0]]).reshape(2, 2, 2, 1)
     game = iwae_game(vae, optax.adam(3e-2), k=8)
     state = init(game, KEY, {"x": x}).replace(params=params)
-    state, _ = jax.lax.scan(lambda state, _: make_step(game)(state, {"x": x}), state, length=60)
+    step = make_step(game)
+    state, _ = jax.jit(lambda state: jax.lax.scan(lambda state, _: step(state, {"x": x}), state, length=60))(state)
     return vae, state.params, x
 
 
 def test_both_bounds_have_the_same_value():
     vae, params, x = made()
-    np.testing.assert_allclose(plain(vae, params, x, KEY, 7), doubly(vae, params, x, KEY, 7), rtol=1e-5)
+    one, two = (jax.jit(lambda p, b=bound: b(vae, p, x, KEY, 7))(params) for bound in (plain, doubly))
+    np.testing.assert_allclose(one, two, rtol=1e-5)
 
 
 def test_the_doubly_reparameterised_gradient_is_the_plain_one_in_expectation_with_lower_variance():
@@ -62,7 +66,8 @@ def test_the_doubly_reparameterised_gradient_is_of_no_weighted_bound():
 
 def test_the_decoder_has_the_gradient_of_the_bound_itself():
     vae, params, x = made()
-    one, two = (jax.grad(lambda p, b=bound: b(vae, p, x, KEY, 6).sum())(params)["decoder"] for bound in (plain, doubly))
+    gradients = (jax.jit(jax.grad(lambda p, b=bound: b(vae, p, x, KEY, 6).sum())) for bound in (plain, doubly))
+    one, two = (gradient(params)["decoder"] for gradient in gradients)
     for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
@@ -83,11 +88,11 @@ def test_the_gradient_to_a_sample_is_its_own_weighted_by_its_squared_share():
 def test_a_bound_of_one_sample_is_the_elbo_and_more_samples_bound_closer(bound):
     vae, params, x = made()
     keys = jax.random.split(KEY, 4000)
-    means = [jax.vmap(lambda key, k=k: bound(vae, params, x, key, k))(keys).mean() for k in (1, 4, 16)]
+    means = [jax.jit(jax.vmap(lambda key, k=k: bound(vae, params, x, key, k)))(keys).mean() for k in (1, 4, 16)]
     assert means[0] < means[1] < means[2]
     np.testing.assert_allclose(
-        jax.vmap(lambda key: plain(vae, params, x, key, 1))(keys[:3]),
-        jax.vmap(lambda key: vae.log_weights(params, x)(key, 1)[0])(keys[:3]),
+        jax.jit(jax.vmap(lambda key: plain(vae, params, x, key, 1)))(keys[:3]),
+        jax.jit(jax.vmap(lambda key: vae.log_weights(params, x)(key, 1)[0]))(keys[:3]),
         rtol=1e-6,
     )
 

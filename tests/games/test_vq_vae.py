@@ -29,26 +29,26 @@ def started(tx=None, **options):
 @pytest.mark.parametrize("shape", [(8, 8, 1), (5, 7, 3), (28, 28, 1)])
 def test_networks_meet(shape):
     net = VQVAE(GridEncoder((4, 6), 3), GridDecoder((6, 4), shape), BERNOULLI)
-    params, z = net.init(KEY, jnp.zeros((2, *shape)))
+    params, z = jax.eval_shape(net.init, KEY, jnp.zeros((2, *shape)))
     assert z.shape == (2, -(-shape[0] // 4), -(-shape[1] // 4), 3)
-    assert net.expect(params, z).shape == (2, *shape)
+    assert jax.eval_shape(net.expect, params, z).shape == (2, *shape)
 
 
 def test_the_loss_is_equation_three():
     game, state = started(weight=0.4, decay=None)
     x, codes = batch()["x"], codes_of(state)
-    z = MODEL.encode(state.params, x)
+    z = jax.jit(MODEL.encode)(state.params, x)
     code = codes[nearest(z, codes)]
     distance = ((z - code) ** 2).sum((1, 2, 3))
-    expected = (1.4 * distance - MODEL.log_likelihood(state.params, x, code)).mean()
-    _, metrics = make_step(game)(state, batch())
+    expected = (1.4 * distance - jax.jit(MODEL.log_likelihood)(state.params, x, code)).mean()
+    _, metrics = jax.jit(make_step(game))(state, batch())
     np.testing.assert_allclose(metrics["vq_vae/loss"], expected, rtol=1e-5)
     np.testing.assert_allclose(metrics["vq_vae/commitment"], distance.mean(), rtol=1e-5)
 
 
 def test_every_network_gets_a_gradient_and_the_commitment_alone_reaches_only_the_encoder():
     game, state = started(decay=None)
-    gradient = jax.grad(lambda p: game.phases[0].loss(p, state, batch(), KEY)[0]["vq_vae"])(state.params)
+    gradient = jax.jit(jax.grad(lambda p: game.phases[0].loss(p, state, batch(), KEY)[0]["vq_vae"]))(state.params)
     assert set(gradient) == {"encoder", "decoder", "codebook"}
     for path, leaf in jax.tree_util.tree_leaves_with_path(gradient):
         assert (leaf != 0).any(), jax.tree_util.keystr(path)
@@ -58,9 +58,9 @@ def test_learned_codes_step_towards_their_vectors():
     """Down |sg(z) - e|^2 by gradient descent: e - 2 rate sum (e - z) / batch."""
     game, state = started(optax.sgd(0.1), decay=None)
     codes = codes_of(state)
-    z = MODEL.encode(state.params, batch()["x"])
+    z = jax.jit(MODEL.encode)(state.params, batch()["x"])
     index = nearest(z, codes)
-    after, _ = make_step(game)(state, batch())
+    after, _ = jax.jit(make_step(game))(state, batch())
     for k in range(5):
         step = (codes[k].reshape(1, -1) - z[index == k]).sum(0) * 2 / 16
         np.testing.assert_allclose(codes_of(after)[k], codes[k] - 0.1 * step, rtol=1e-4, atol=1e-5)
@@ -68,9 +68,9 @@ def test_learned_codes_step_towards_their_vectors():
 
 def test_without_memory_the_codes_of_a_step_are_the_means_of_their_vectors():
     game, state = started(decay=0.0)
-    z = MODEL.encode(state.params, batch()["x"])
+    z = jax.jit(MODEL.encode)(state.params, batch()["x"])
     index = nearest(z, codes_of(state))
-    after, _ = make_step(game)(state, batch())
+    after, _ = jax.jit(make_step(game))(state, batch())
     for k in range(5):
         np.testing.assert_allclose(codes_of(after)[k], z[index == k].mean(0), rtol=1e-4, atol=1e-5)
 

@@ -16,13 +16,14 @@ X = jax.random.normal(jax.random.key(1), (5, 2, 3, 1))
 
 def tied(*widths, activation=jax.nn.sigmoid):
     model = TiedAutoencoder((2, 3, 1), widths, activation)
-    params = model.init(KEY, X)
+    params = jax.jit(model.init)(KEY, X)
     return model, params, partial(model.encode, params)
 
 
 def loop(encode, x):
     """The Jacobian of each example on its own, by JAX."""
-    jacobians = [jax.jacobian(lambda one: encode(one[None])[0])(one) for one in x]
+    jacobian = jax.jit(jax.jacobian(lambda one: encode(one[None])[0]))
+    jacobians = [jacobian(one) for one in x]
     return np.stack(jacobians).reshape(len(x), -1, x[0].size)
 
 
@@ -53,8 +54,8 @@ def test_the_jacobian_is_that_of_each_example_on_its_own(code):
 
 def test_the_jacobian_of_convolutions():
     network = CodeEncoder(ConvTower((3,), jnp.tanh), 4)
-    encode = partial(network.apply, network.init(KEY, X))
-    np.testing.assert_allclose(contraction.jacobian(encode, X), loop(encode, X), rtol=1e-4, atol=1e-6)
+    encode = partial(network.apply, jax.jit(network.init)(KEY, X))
+    np.testing.assert_allclose(jax.jit(partial(contraction.jacobian, encode))(X), loop(encode, X), rtol=1e-4, atol=1e-6)
 
 
 def test_the_jacobian_by_finite_differences():

@@ -39,13 +39,13 @@ def plane(request):
     """A flow of the plane with random parameters."""
     base = {"normal": NORMAL, "logistic": LOGISTIC}[request.param]
     flow = Flow(vector_flow(NET, affine(), layers=4, mix=True), (2,), base)
-    return flow, moved(flow.init(KEY, jax.random.normal(KEY, (64, 2))))
+    return flow, moved(jax.jit(flow.init)(KEY, jax.random.normal(KEY, (64, 2))))
 
 
 def test_the_density_integrates_to_one(plane):
     flow, params = plane
     log_prob = partial(jax.jit(flow.log_prob), params)
-    x = np.asarray(flow.sample(params, KEY, 4000))
+    x = np.asarray(jax.jit(flow.sample, static_argnums=2)(params, KEY, 4000))
     low, high = x.min(0), x.max(0)
     margin = 0.5 * (high - low)
     box = (low[0] - margin[0], high[0] + margin[0], low[1] - margin[1], high[1] + margin[1])
@@ -69,13 +69,14 @@ def test_samples_have_the_density(plane):
 
 def test_samples_come_with_the_density_they_were_drawn_from(plane):
     flow, params = plane
-    x, log_prob = flow.sample_and_log_prob(params, KEY, 32)
-    chex.assert_trees_all_close(flow.log_prob(params, x), log_prob, atol=1e-4)
-    x, log_prob = flow.sample_and_log_prob(params, KEY, 32, temperature=0.5)
-    z, log_det = flow.encode(params, x)
+    drawn = jax.jit(lambda temperature: flow.sample_and_log_prob(params, KEY, 32, temperature=temperature))
+    x, log_prob = drawn(1.0)
+    chex.assert_trees_all_close(jax.jit(flow.log_prob)(params, x), log_prob, atol=1e-4)
+    x, log_prob = drawn(0.5)
+    z, log_det = jax.jit(flow.encode)(params, x)
     expected = (flow.base.log_prob(z / 0.5) - np.log(0.5)).sum(-1) + log_det
     chex.assert_trees_all_close(log_prob, expected, atol=1e-3)
-    chex.assert_trees_all_close(flow.decode(params, z)[0], x, atol=1e-4)
+    chex.assert_trees_all_close(jax.jit(flow.decode)(params, z)[0], x, atol=1e-4)
 
 
 def test_bases_are_densities():
@@ -91,14 +92,14 @@ def test_bases_are_densities():
 def test_layers_of_a_flow_are_the_flow():
     bijector = Chain([vector_flow(NET, affine(), layers=4), nice(NET)])
     x = jax.random.normal(KEY, (5, 4))
-    params = moved(bijector.init(KEY, x)["params"])
+    params = moved(jax.jit(bijector.init)(KEY, x)["params"])
     parts = layers(bijector, params)
     assert len(parts) == 2 * 3 + 2 * 2 + 1
     y, total = x, 0.0
     for layer, own in parts:
-        y, log_det = layer.apply({"params": own}, y)
+        y, log_det = jax.jit(layer.apply)({"params": own}, y)
         total = total + log_det
-    chex.assert_trees_all_close((y, total), bijector.apply({"params": params}, x), atol=1e-5)
+    chex.assert_trees_all_close((y, total), jax.jit(bijector.apply)({"params": params}, x), atol=1e-5)
 
 
 def test_a_game_finds_a_gaussian():
@@ -121,7 +122,7 @@ def test_a_game_of_integers_starts_as_uniform_noise_does_and_trains_the_noise():
     state = init(game, KEY, {"x": x})
     assert set(state.ema) == {"flow", "noise"}
     after, metrics = jax.jit(make_step(game))(state, {"x": x})
-    plain = bound(partial(flow.log_prob, state.params), partial(uniform, levels=4), KEY, x).mean()
+    plain = jax.jit(lambda x: bound(partial(flow.log_prob, state.params), partial(uniform, levels=4), KEY, x).mean())(x)
     assert abs(float(metrics["flow/log_prob"] - plain)) < 0.05
     moves = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max()), state.params["noise"], after.params["noise"])
     assert max(jax.tree.leaves(moves)) > 0

@@ -32,7 +32,7 @@ def model(request):
     """A model with random parameters, and data."""
     x = jax.random.bernoulli(KEY, 0.4, (7, 6)).astype(jnp.float32)
     model = FlowPosterior(PLAIN, FLOWS[request.param])
-    leaves, tree = jax.tree.flatten(model.init(KEY, x))
+    leaves, tree = jax.tree.flatten(jax.jit(model.init)(KEY, x))
     keys = jax.random.split(KEY, len(leaves))
     moved = [a + 0.15 * jax.random.normal(k, a.shape) for a, k in zip(leaves, keys, strict=True)]
     params = jax.tree.unflatten(tree, moved)
@@ -59,15 +59,15 @@ def test_a_flow_that_does_nothing_is_the_gaussian_posterior():
     model = FlowPosterior(
         PLAIN, Repeat(Autoregressive(partial(MADE, (8,), kernel_init=jax.nn.initializers.zeros), affine()), 2)
     )
-    params = model.init(KEY, x)
+    params = jax.jit(model.init)(KEY, x)
     plain = {"encoder": params["encoder"]["gaussian"], "decoder": params["decoder"]}
-    weights = [m.log_weights(p, x)(KEY, 3) for m, p in ((model, params), (PLAIN, plain))]
+    weights = [jax.jit(lambda p, m=m: m.log_weights(p, x)(KEY, 3))(p) for m, p in ((model, params), (PLAIN, plain))]
     chex.assert_trees_all_close(*weights, atol=1e-5)
     chex.assert_trees_all_close(model.reconstruct(params, x), PLAIN.expect(plain, PLAIN.encode(plain, x)[0]), atol=1e-6)
 
 
 def test_the_bound_has_a_gradient_for_every_part(model):
     model, params, x = model
-    gradient = jax.grad(lambda p: model.log_weights(p, x)(KEY, 2).mean())(params)
+    gradient = jax.jit(jax.grad(lambda p: model.log_weights(p, x)(KEY, 2).mean()))(params)
     for path, g in jax.tree.leaves_with_path(gradient):
         assert np.isfinite(g).all() and np.any(np.asarray(g) != 0), jax.tree_util.keystr(path)

@@ -24,7 +24,11 @@ def hierarchy(ladder, latents=(1, 1)):
 def made(ladder, latents=(1, 1), batch=3):
     model = hierarchy(ladder, latents)
     x = jax.random.bernoulli(KEY, 0.5, (batch, *SHAPE)).astype(jnp.float32)
-    params = jax.tree.map(lambda a: a + 0.3 * jax.random.normal(jax.random.key(a.size), a.shape), model.init(KEY, x))
+    params = jax.jit(
+        lambda x: jax.tree.map(
+            lambda a: a + 0.3 * jax.random.normal(jax.random.key(a.size), a.shape), model.init(KEY, x)
+        )
+    )(x)
     for size, network in zip(latents, params["encoder"].values(), strict=True):  # wide posteriors: light-tailed weights
         head = network["params"]["Dense_0"]
         head["kernel"] *= 0.3
@@ -64,7 +68,7 @@ def test_beta_weighs_the_layers_together_and_the_kl_is_their_ratio(ladder):
     weigh = jax.jit(lambda beta: model.log_weights(params, x, beta=beta)(KEY, 1)[0])
     none, half, whole = (weigh(beta) for beta in (0.0, 0.5, 1.0))
     np.testing.assert_allclose(half, 0.5 * (none + whole), rtol=1e-5)
-    np.testing.assert_allclose(none - whole, sum(model.kl(params, x, KEY)), rtol=1e-4)
+    np.testing.assert_allclose(none - whole, sum(jax.jit(model.kl)(params, x, KEY)), rtol=1e-4)
 
 
 def test_the_precision_weighted_posterior_is_the_product_of_two_gaussians():

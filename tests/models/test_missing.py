@@ -25,8 +25,13 @@ def made(kind="bernoulli", latent=2, trunk=None):
     models = [VAE(encoder, network, output, latent) for output in outputs]
     x = jax.random.uniform(KEY, (3, *SHAPE))
     observed = jnp.array([[1, 0, 1, 1], [0, 1, 0, 0], [1, 1, 0, 1]], bool).reshape(3, *SHAPE)
-    params = models[0].init(KEY, missing.see(x, observed))
-    params = jax.tree.map(lambda a: a + 0.7 * jax.random.normal(jax.random.key(a.size), a.shape), params)
+
+    @jax.jit
+    def start(seen):
+        params = models[0].init(KEY, seen)
+        return jax.tree.map(lambda a: a + 0.7 * jax.random.normal(jax.random.key(a.size), a.shape), params)
+
+    params = start(missing.see(x, observed))
     return *models, params, x, observed
 
 
@@ -65,10 +70,9 @@ def test_with_everything_observed_the_bound_is_the_vaes(kind, bound):
     complete = VAE(Complete(incomplete.encoder), incomplete.decoder, output, 2)
     own = {"encoder": {"params": {"own": params["encoder"]["params"]}}, "decoder": params["decoder"]}
     everything = missing.see(x, jnp.ones(x.shape, bool))
-    assert jax.tree.structure(complete.init(KEY, x)) == jax.tree.structure(own)
-    np.testing.assert_allclose(
-        bound(incomplete, params, everything, KEY, 5), bound(complete, own, x, KEY, 5), rtol=1e-6
-    )
+    assert jax.tree.structure(jax.eval_shape(complete.init, KEY, x)) == jax.tree.structure(own)
+    ours, theirs = jax.jit(lambda x: (bound(incomplete, params, everything, KEY, 5), bound(complete, own, x, KEY, 5)))(x)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["bernoulli", "gaussian"])
@@ -116,7 +120,7 @@ def test_hidden_values_reach_neither_bound_nor_imputation_nor_gradient(kind, tru
             np.testing.assert_array_equal(one, other)
     assert np.isfinite(clean[0])
     # And no gradient leaves towards them; towards the observed ones some does.
-    slope = jax.grad(lambda x: plain(incomplete, params, missing.see(x, observed), KEY, 4).sum())(x)
+    slope = jax.jit(jax.grad(lambda x: plain(incomplete, params, missing.see(x, observed), KEY, 4).sum()))(x)
     assert (slope[~observed] == 0).all() and (slope[observed] != 0).all()
 
 
@@ -128,7 +132,7 @@ def linear():
     model = VAE(Encoder(MLP(()), 2), decoder, missing.GAUSSIAN, 2)
     x = 1.5 * jax.random.normal(jax.random.key(1), (3, *SHAPE))
     observed = jnp.array([[1, 0, 1, 1], [0, 1, 0, 0], [1, 0, 0, 1]], bool).reshape(3, *SHAPE)
-    params = jax.tree.map(jnp.zeros_like, model.init(KEY, missing.see(x, observed)))
+    params = jax.tree.map(jnp.zeros_like, jax.jit(model.init)(KEY, missing.see(x, observed)))
     params["encoder"]["params"]["Dense_0"]["bias"] = jnp.array([0.2, -0.2, 0.1, 0.1])  # q: wide, the same for all
     params["decoder"]["params"]["mean"]["Dense_0"] = {"kernel": kernel, "bias": offset}
     return model, params, x, observed, np.asarray(offset), np.asarray(kernel.T @ kernel + scale**2 * jnp.eye(4))
@@ -159,7 +163,7 @@ def test_the_chunk_only_groups_the_average():
     model, params, x, observed, *_ = linear()
     seen = missing.see(x, observed)
     keys = jax.random.split(KEY, 3)
-    draws = [missing.draw(model, params, seen, key, 4) for key in keys]
+    draws = [jax.jit(lambda key: missing.draw(model, params, seen, key, 4))(key) for key in keys]
     weights, expected = (jnp.concatenate(rows) for rows in zip(*draws, strict=True))
     share = jax.nn.softmax(weights, axis=0).reshape(12, 3, 1, 1, 1)
     filled = missing.impute(model, params, seen, KEY, samples=12, chunk=4)

@@ -30,12 +30,17 @@ def test_networks_fit_any_image_and_every_parameter_gets_a_gradient(network, lik
     config = Config(network=network, hidden=(12,), channels=(3, 4), latent=5)
     vae = model(config, view_of(shape, likelihood))
     x = jax.random.uniform(KEY, (3, *shape))
-    params = vae.init(KEY, x)
-    mean, log_scale = vae.encode(params, x)
-    assert mean.shape == log_scale.shape == (3, 5)
-    assert vae.expect(params, mean).shape == x.shape
 
-    gradient = jax.grad(lambda p: vae.log_weights(p, x)(KEY, 2).sum())(params)
+    @jax.jit
+    def everything(x):
+        params = vae.init(KEY, x)
+        code = vae.encode(params, x)
+        gradient = jax.grad(lambda p: vae.log_weights(p, x)(KEY, 2).sum())(params)
+        return code, vae.expect(params, code[0]), gradient
+
+    (mean, log_scale), back, gradient = everything(x)
+    assert mean.shape == log_scale.shape == (3, 5)
+    assert back.shape == x.shape
     for path, leaf in jax.tree_util.tree_leaves_with_path(gradient):
         assert (leaf != 0).any(), jax.tree_util.keystr(path)
 
@@ -65,15 +70,16 @@ def game_and_state(beta=lambda step: 1.0, free_nats=0.0):
 
 def test_the_loss_is_minus_the_elbo_at_beta_one():
     game, state, batch = game_and_state()
-    _, metrics = make_step(game)(state, batch)
+    _, metrics = jax.jit(make_step(game))(state, batch)
     np.testing.assert_allclose(metrics["vae/loss"], -metrics["vae/elbo"], rtol=1e-6)
     np.testing.assert_allclose(metrics["vae/elbo"], metrics["vae/log_likelihood"] - metrics["vae/kl"], rtol=1e-5)
 
 
 def test_beta_weighs_the_kl_and_warms_up():
     game, state, batch = game_and_state(beta=warm_up(4.0, 10))
+    play = jax.jit(make_step(game))
     for step, beta in [(0, 0.4), (4, 2.0), (9, 4.0), (100, 4.0)]:
-        _, metrics = make_step(game)(state.replace(step=jnp.int32(step)), batch)
+        _, metrics = play(state.replace(step=jnp.int32(step)), batch)
         expected = beta * metrics["vae/kl"] - metrics["vae/log_likelihood"]
         np.testing.assert_allclose(metrics["vae/loss"], expected, rtol=1e-5)
     assert warm_up(2.0, 0)(jnp.int32(0)) == 2.0
