@@ -61,7 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         config.check()
         path = writable(config.json)
         subjects = {name: load(name, dtype=DTYPES[config.precision]) for name in config.model.split(",")}
-        kinds = {name: check_peers(subject, config.kinds.split(",")) if config.peers else () for name, subject in subjects.items()}
+        kinds = {
+            name: check_peers(subject, config.kinds.split(",")) if config.peers else ()
+            for name, subject in subjects.items()
+        }
         before = machine.load()  # of others: with any, two threads wait for each other and torch most of all
         results = {
             name: measure(
@@ -85,7 +88,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(line)
     print(legend())
     if path is not None:
-        path.write_text(json.dumps({"machine": about, "precision": config.precision, "models": results}, indent=2) + "\n")
+        path.write_text(
+            json.dumps({"machine": about, "precision": config.precision, "models": results}, indent=2) + "\n"
+        )
 
 
 if __name__ == "__main__":

@@ -30,7 +30,9 @@ class Subject(NamedTuple):
 
 
 # Modules with a `subject(**options) -> Subject`, imported when asked for.
-SUBJECTS = {name: f"benchmarks.subjects.{name}" for name in ("vae", "gan", "dcgan", "wgan_gp", "realnvp", "glow", "spline")}
+SUBJECTS = {
+    name: f"benchmarks.subjects.{name}" for name in ("vae", "gan", "dcgan", "wgan_gp", "realnvp", "glow", "spline")
+}
 
 
 def load(name: str, **options: Any) -> Subject:

@@ -88,7 +88,13 @@ def timed(config: Config, seed: int) -> dict[str, Any]:
         command = [sys.executable, "-m", f"experiments.{words[0]}", *words[1:], "--seed", str(seed), "--out", folder]
         start = time.perf_counter()
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        found: dict[str, Any] = {"seed": seed, "seconds": None, "first_chunk_seconds": None, "step": None, "score": None}
+        found: dict[str, Any] = {
+            "seed": seed,
+            "seconds": None,
+            "first_chunk_seconds": None,
+            "step": None,
+            "score": None,
+        }
         try:
             for line in follow(Path(folder, "metrics.jsonl"), lambda: process.poll() is None):
                 now = time.perf_counter() - start
@@ -102,7 +108,9 @@ def timed(config: Config, seed: int) -> dict[str, Any]:
             process.kill()
             said = process.communicate()[1]
         if process.returncode:
-            raise ValueError(f"the run ended with status {process.returncode}: {(said.strip() or '-').splitlines()[-1]}")
+            raise ValueError(
+                f"the run ended with status {process.returncode}: {(said.strip() or '-').splitlines()[-1]}"
+            )
         if found["score"] is None:
             raise ValueError(f"the run never wrote a score validation/{config.score}")
         return found

@@ -138,7 +138,14 @@ def test_pmap_draws_other_numbers_on_each_device():
     np.testing.assert_allclose(metrics["gan/spread"][0], np.mean(np.square(seen)), rtol=1e-5)
 
 
-@pytest.mark.parametrize("how", [{}, {"devices": 4}, {"devices": 4, "how": "pmap"}])
+@pytest.mark.parametrize(
+    "how",
+    [
+        {},
+        pytest.param({"devices": 4}, marks=pytest.mark.slow),
+        pytest.param({"devices": 4, "how": "pmap"}, marks=pytest.mark.slow),
+    ],
+)
 def test_members_equal_each_alone(how, setting):
     game, data, _, _ = setting
     keys = [jax.random.key(seed) for seed in range(3)]

@@ -94,7 +94,16 @@ class GANConfig(Common):
     def check(self) -> None:
         """Raise ValueError for values that no run can have."""
         super().check()
-        for name in ("penalty_interval", "discriminator_steps", "pack", "maxout", "kernels", "width", "latent", "samples"):
+        for name in (
+            "penalty_interval",
+            "discriminator_steps",
+            "pack",
+            "maxout",
+            "kernels",
+            "width",
+            "latent",
+            "samples",
+        ):
             check_range(self, name, 1)
         for name in ("penalty_weight", "clip", "unroll", "replay", "noise", "feature_matching", "adversarial", "ema"):
             check_range(self, name, 0)

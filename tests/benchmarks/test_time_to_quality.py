@@ -9,6 +9,8 @@ import pytest
 from benchmarks import time_to_quality
 from benchmarks.time_to_quality import Config, follow
 
+SMALL = "--hidden 8 --latent 2 --samples 20 --samples-chunk 20"
+
 
 def test_lines_are_read_as_they_are_written_and_none_is_lost(tmp_path):
     path, writing = tmp_path / "metrics.jsonl", threading.Event()
@@ -32,21 +34,23 @@ def test_lines_are_read_as_they_are_written_and_none_is_lost(tmp_path):
     thread.join()
 
 
-@pytest.mark.parametrize(("flags", "value", "enough"), [({"at_least": 2.0}, 2.0, True), ({"at_least": 2.0}, 1.9, False)])
+@pytest.mark.parametrize(
+    ("flags", "value", "enough"), [({"at_least": 2.0}, 2.0, True), ({"at_least": 2.0}, 1.9, False)]
+)
 def test_higher_may_be_better(flags, value, enough):
     assert Config(**flags).reached(value) == enough
     assert Config(at_most=-2.0).reached(-value) == enough
 
 
 def test_a_run_is_ended_when_it_is_good_enough(capsys):
-    flags = ["--run", "vae --steps 10 --chunk 2 --evaluations 5", "--repeats", "1"]
+    flags = ["--run", f"vae --steps 10 --chunk 2 --evaluations 5 {SMALL}", "--repeats", "1"]
     time_to_quality.main([*flags, "--at-least", "-1000"])
     printed = capsys.readouterr().out
     assert "seed 0: " in printed and "at step 2;" in printed and "median" in printed
 
 
 def test_a_run_that_never_is_good_enough_is_told(capsys):
-    flags = ["--run", "vae --steps 4 --evaluations 2", "--repeats", "1"]
+    flags = ["--run", f"vae --steps 4 --evaluations 2 {SMALL}", "--repeats", "1"]
     with pytest.raises(SystemExit) as stop:
         time_to_quality.main([*flags, "--at-least", "0"])
     assert stop.value.code == 1

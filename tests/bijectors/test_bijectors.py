@@ -135,7 +135,7 @@ def test_compiled_is_eager_and_the_rest_of_the_batch_is_nobodys_business(name):
     chex.assert_trees_all_close(bijector.apply(variables, x[:1]), (y[:1], log_det[:1]), atol=1e-9)
 
 
-@pytest.mark.parametrize("name", CONDITIONED)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n == "Glow" else n for n in CONDITIONED])
 def test_conditions(name):
     bijector, shape, condition_shape = CONDITIONED[name]
     variables, x, condition = made(bijector, shape, condition_shape)

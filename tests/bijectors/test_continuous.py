@@ -41,7 +41,7 @@ def double():
         yield
 
 
-@pytest.mark.parametrize("condition", [None, (2,)])
+@pytest.mark.parametrize("condition", [(2,), pytest.param(None, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("law", [inverse_undoes_forward, log_det_is_that_of_the_jacobian])
 def test_laws(law, condition, double):
     law(FINE, (2,), condition, atol=1e-6)

@@ -38,6 +38,7 @@ def test_no_document_is_there_twice_and_every_name_is_in_one_part(data):
     assert len(copies) > 1 and len({docstrings._part(name) for name in copies}) == 1
 
 
+@pytest.mark.slow
 def test_a_second_reading_is_the_same(data):
     again = load("docstrings")
     for part in PARTS:

@@ -25,6 +25,7 @@ def run(out, *flags):
     return json.loads((out / "result.json").read_text())
 
 
+@pytest.mark.slow
 def test_docstrings_run_to_their_report_with_both_planes(tmp_path):
     result = run(tmp_path / "run")
     assert set(result["scores"]) == set(result["baselines"])

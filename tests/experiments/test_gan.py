@@ -47,6 +47,7 @@ def test_its_variants_run_to_their_reports(flags, tmp_path):
     assert set(result["scores"]) >= ({"precision"} if "--data=moons" in flags else {"modes", "high quality"})
 
 
+@pytest.mark.slow
 def test_a_run_that_dies_ends_where_it_would_have(tmp_path):
     flags = [*SMALL, *NARROW, "--replay=20", "--discriminator-norm=spectral", "--ema=50", "--evaluations=2"]
     whole = run(tmp_path / "whole", *flags)

@@ -79,6 +79,7 @@ def test_bad_input_is_told_in_a_line(module, flags, says, tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_run_starts_from_another_ones_networks(tmp_path, capsys):
     first = scores(vae, tmp_path / "first", "--steps=20")
     scores(iwae, tmp_path / "second", f"--start-from={tmp_path / 'first'}", "--learning-rate=0", "--k=4")

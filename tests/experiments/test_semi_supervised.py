@@ -43,6 +43,7 @@ def test_its_variants_run_to_their_reports(flags, tmp_path):
     assert set(result["baselines"]) == {title(count, ARMS[0]) for count in labels}
 
 
+@pytest.mark.slow
 def test_rows_of_numbers_with_labels_run(tmp_path):
     random = np.random.RandomState(0)
     np.savez(tmp_path / "rows.npz", x=random.randn(90, 5).astype(np.float32), label=np.arange(90) % 2)

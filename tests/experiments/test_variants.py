@@ -8,7 +8,7 @@ from experiments import document_codes, missing_data, semi_supervised
 @pytest.mark.parametrize(
     ("module", "config", "can", "cannot"),
     [
-        (document_codes, {"hidden": (4,)}, ("learning_rate", "drop"), "steps"),
+        pytest.param(document_codes, {"hidden": (4,)}, ("learning_rate", "drop"), "steps", marks=pytest.mark.slow),
         (missing_data, {"hidden": (4,)}, ("learning_rate",), "hidden_share"),
         (semi_supervised, {"hidden": (4,), "labels": (20,)}, ("learning_rate",), "noise"),
     ],

@@ -470,7 +470,7 @@ def run(game, data, **how):
     return jax.device_get(compiled.run(state, compiled.place(data), index, index, 4))
 
 
-@pytest.mark.parametrize("how", ["jit", "pmap"])
+@pytest.mark.parametrize("how", ["jit", pytest.param("pmap", marks=pytest.mark.slow)])
 def test_four_devices_equal_one_with_statistics_of_the_whole_batch(how):
     """Deviations, distances, batch norm, matched features, and the discriminator's unrolled step."""
     assert_same(play(4, how), play(1, "jit"), rtol=2e-4, atol=2e-6)

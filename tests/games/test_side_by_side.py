@@ -43,6 +43,7 @@ def test_each_game_plays_as_it_does_alone():
         assert_same(alone(name, state), expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_games_start_differently_and_draw_their_own_noise():
     game = vae_game(MODEL, optax.sgd(0.0))
     batch = {"x": jax.random.bernoulli(KEY, 0.5, (6, 3, 3, 1)).astype(jnp.float32)}

@@ -83,7 +83,7 @@ def play(game, **how):
 
 
 @pytest.mark.parametrize("how", ["jit", "pmap"])
-@pytest.mark.parametrize("decay", [None, 0.9])
+@pytest.mark.parametrize("decay", [None, pytest.param(0.9, marks=pytest.mark.slow)])
 def test_eight_devices_equal_one(how, decay):
     game = vq_vae_game(MODEL, optax.sgd(1e-3), codes=5, decay=decay)
     assert_same(play(game, devices=8, how=how), play(game), rtol=1e-3, atol=1e-4)

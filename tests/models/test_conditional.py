@@ -11,7 +11,7 @@ from jaxgen.models.conditional import given, join
 KEY = jax.random.key(0)
 
 
-@pytest.mark.parametrize("network", ["mlp", "conv"])
+@pytest.mark.parametrize("network", ["mlp", pytest.param("conv", marks=pytest.mark.slow)])
 def test_encoder_and_decoder_see_the_condition(network):
     config = LatentConfig(network=network, hidden=(6,), channels=(3,), latent=2)
     vae = model(config, view(load("digits"), None, "dynamic"))

@@ -116,6 +116,7 @@ def test_one_sample_is_the_log_probability_where_the_noise_is_the_posterior():
     np.testing.assert_allclose(weights, np.tile(np.log((2 * x[:, 0] + 1) / LEVELS**2), (200, 1)), atol=3e-3)
 
 
+@pytest.mark.slow
 def test_a_trained_flow_has_a_better_bound_than_uniform_noise():
     def steep(y):  # the density 8 y^7 of each number
         return per_example(jnp.log(8.0) + 7 * jnp.log(y))

@@ -47,14 +47,14 @@ def integral(model, params, x, points=400, edge=8.0):
     return np.log((np.exp(log_prior)[None] * np.exp(log_x)[:, None, :]).sum((1, 2)) * area)
 
 
-@pytest.mark.parametrize("ladder", [False, True])
+@pytest.mark.parametrize("ladder", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_importance_weights_estimate_the_integral_over_both_layers(ladder):
     model, params, x = made(ladder)
     estimate = jax.jit(lambda: importance_sampled(model.log_weights(params, x), KEY, samples=40_000, chunk=10_000))()
     np.testing.assert_allclose(estimate, integral(model, params, x), atol=0.01)
 
 
-@pytest.mark.parametrize("ladder", [False, True])
+@pytest.mark.parametrize("ladder", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_every_parameter_gets_a_gradient_in_three_layers(ladder):
     model, params, x = made(ladder, (4, 3, 2))
     gradient = jax.jit(jax.grad(lambda p: model.log_weights(p, x)(KEY, 2).sum()))(params)

@@ -71,7 +71,9 @@ def test_with_everything_observed_the_bound_is_the_vaes(kind, bound):
     own = {"encoder": {"params": {"own": params["encoder"]["params"]}}, "decoder": params["decoder"]}
     everything = missing.see(x, jnp.ones(x.shape, bool))
     assert jax.tree.structure(jax.eval_shape(complete.init, KEY, x)) == jax.tree.structure(own)
-    ours, theirs = jax.jit(lambda x: (bound(incomplete, params, everything, KEY, 5), bound(complete, own, x, KEY, 5)))(x)
+    ours, theirs = jax.jit(lambda x: (bound(incomplete, params, everything, KEY, 5), bound(complete, own, x, KEY, 5)))(
+        x
+    )
     np.testing.assert_allclose(ours, theirs, rtol=1e-6)
 
 
@@ -170,6 +172,7 @@ def test_the_chunk_only_groups_the_average():
     np.testing.assert_allclose(filled, missing.fill(seen, (share * expected).sum(0)), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_resampled_images_have_the_imputation_as_their_mean_and_vary():
     model, params, x, observed, *_ = linear()
     seen = missing.see(x, observed)

@@ -44,7 +44,7 @@ def by_lax(arrays, depth, image):
     return maps
 
 
-@pytest.mark.parametrize("depth", [16, 19])
+@pytest.mark.parametrize("depth", [pytest.param(16, marks=pytest.mark.slow), 19])
 def test_every_layer_equals_convolutions_and_poolings_in_torchs_order(depth, tmp_path):
     arrays = weights(depth)
     layers = tuple(layer_places(depth))

@@ -64,7 +64,7 @@ def test_streamed_seeds_give_the_same_bits(tmp_path):
     np.testing.assert_array_equal(resident, streamed)
 
 
-@pytest.mark.parametrize("seeds", [1, 2])
+@pytest.mark.parametrize("seeds", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_eight_devices_give_what_one_gives(tmp_path, alone, seeds):
     losses, result = run(tmp_path / "run", "--devices=8", f"--seeds={seeds}")
     np.testing.assert_allclose(losses if seeds == 1 else losses[:, 0], alone[0], rtol=1e-5)
@@ -72,6 +72,7 @@ def test_eight_devices_give_what_one_gives(tmp_path, alone, seeds):
         assert result["scores"] == pytest.approx(alone[1]["scores"], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_pmap_trains_as_well_with_noise_of_its_own(tmp_path, alone):
     losses, _ = run(tmp_path / "run", "--devices=4", "--parallel=pmap")
     np.testing.assert_allclose(losses, alone[0], rtol=0.02)
@@ -122,6 +123,7 @@ def test_float64_computes_and_keeps_float64(tmp_path, alone):
     assert "float64[16, 64]" in about and "float32[" not in about
 
 
+@pytest.mark.slow
 def test_a_profile_is_written(tmp_path):
     run(tmp_path / "run", "--profile")
     assert list((tmp_path / "run" / "profile").rglob("*.pb")) or list((tmp_path / "run" / "profile").rglob("*.gz"))

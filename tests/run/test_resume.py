@@ -67,6 +67,7 @@ def test_killed_thrice_it_ends_bitwise_where_the_uninterrupted_run_ends(whole, t
         assert killed == straight
 
 
+@pytest.mark.slow
 def test_interrupted_by_the_user_it_saves_and_goes_on(whole, tmp_path):
     out = tmp_path / "run"
     process = start(out)
