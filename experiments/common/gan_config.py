@@ -94,16 +94,8 @@ class GANConfig(Common):
     def check(self) -> None:
         """Raise ValueError for values that no run can have."""
         super().check()
-        for name in (
-            "penalty_interval",
-            "discriminator_steps",
-            "pack",
-            "maxout",
-            "kernels",
-            "width",
-            "latent",
-            "samples",
-        ):
+        counts = ("penalty_interval", "discriminator_steps", "pack", "maxout", "kernels", "width", "latent", "samples")
+        for name in counts:
             check_range(self, name, 1)
         for name in ("penalty_weight", "clip", "unroll", "replay", "noise", "feature_matching", "adversarial", "ema"):
             check_range(self, name, 0)

@@ -66,17 +66,16 @@ def test_an_unknown_model_is_refused_with_the_nearest_name(capsys):
 
 @pytest.mark.parametrize(
     "flags",
-    [
-        ["--rounds", "0"],
-        ["--steps", "0"],
-        ["--json", "no/such/folder/a.json"],
-        ["--mdel"],
-        ["--peers", "--kinds", "lazy"],
-        ["--devices", "99"],
-    ],
+    ["--rounds 0", "--steps 0", "--seeds 0", "--devices 99", "--json no/such/folder/a.json", "--mdel"],
 )
 def test_bad_flags_are_refused(flags, capsys):
-    refused(flags, capsys)
+    refused(flags.split(), capsys)
+
+
+@pytest.mark.parametrize("flags", ["--kinds lazy", "--seeds 2", "--precision bfloat16"])
+def test_what_peers_cannot_do_is_refused(flags, capsys):
+    pytest.importorskip("torch", reason="the peers need torch: pip install 'jaxgen[peers]'")
+    refused(["--peers", *flags.split()], capsys)
 
 
 def test_missing_torch_is_refused_with_the_command_that_installs_it(monkeypatch, capsys):

@@ -2,6 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 
 from jaxgen.games.side_by_side import alone, own, side_by_side
 from jaxgen.games.vae import grow, vae_game
