@@ -40,6 +40,7 @@ def describe() -> dict[str, Any]:
         "flax": flax.__version__,
         "optax": optax.__version__,
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
+        "compilation_cache": jax.config.jax_compilation_cache_dir,  # where one is set, what compiles may be read
     }
 
 

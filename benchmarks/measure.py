@@ -32,8 +32,8 @@ def measure(
     """
     load = machine.load()
     training = Training(subject, steps, seeds=seeds, devices=devices)
-    first = {"many": training.many(), "single": training.single()}
-    compile_seconds = {name: first[name] - getattr(training, name)() for name in first}
+    for warm_up in (training.many, training.single):
+        warm_up()
     memory = machine.memory()
     peak = machine.matmul_peak()
     seconds: dict[str, list[float]] = {"many": [], "single": []}
@@ -62,7 +62,7 @@ def measure(
         "devices": devices,
         "rounds": rounds,
         "steps": steps,
-        "compile_seconds": compile_seconds,
+        "compile_seconds": training.compile_seconds,
         "step_milliseconds": {name: quartiles(1e3 * np.array(seconds[name]) / steps) for name in ("many", "single")},
         "single_over_many": quartiles(np.array(seconds["single"]) / many),
         "examples_per_second": seeds * subject.batch_size / median,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+import jax
 import tyro
 
 from benchmarks import machine
@@ -52,6 +53,8 @@ class Config:
         check_devices(self.devices)
         if self.peers and (self.seeds, self.devices, self.precision) != (1, 1, "float32"):
             raise ValueError("--peers are measured with one seed on one device in float32")
+        if self.peers and jax.default_backend() != "cpu":
+            raise ValueError("--peers run on the CPU: set JAX_PLATFORMS=cpu to measure ours there too")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

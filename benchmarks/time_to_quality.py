@@ -1,19 +1,24 @@
 """Seconds from a fresh process to a stated validation score: imports, data, compilation, training and scoring, all in.
 
+Nothing compiled earlier is used, but with --warm, where every run takes what an earlier one has left.
+
 python -m benchmarks.time_to_quality --run "vae --evaluations 50" --score elbo --at-least -24
 """
 
 import json
+import os
 import shlex
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import tyro
 
 from benchmarks import machine
 from benchmarks.results import writable
@@ -36,6 +41,8 @@ class Config:
     """the same, where lower is better"""
     repeats: int = 3
     """runs, with seeds 0, 1, ..., one after the other"""
+    warm: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """take compiled programs from the user's cache folder, where there are any"""
     json: str | None = None
     """file to write the results to"""
 
@@ -48,7 +55,7 @@ class Config:
         words = shlex.split(self.run)
         if not words or not Path("experiments", f"{words[0]}.py").is_file():
             raise ValueError(f"--run must begin with an experiment's name, in a folder that has it; got {self.run!r}")
-        if taken := {"--seed", "--seeds", "--out"}.intersection(words):
+        if taken := {"--seed", "--seeds", "--out"}.intersection(word.split("=")[0] for word in words):
             raise ValueError(f"--run has its seeds and folders from here, got {', '.join(sorted(taken))}")
 
     def reached(self, value: float) -> bool:
@@ -65,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         runs = []
         for seed in range(config.repeats):
             runs.append(timed(config, seed))
-            print(told(config, runs[-1]))
+            print(told(config, runs[-1]), flush=True)
     except ValueError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(BAD_INPUT)
@@ -73,7 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if seconds:
         print(f"median {statistics.median(seconds):.1f} s, from {min(seconds):.1f} to {max(seconds):.1f}")
     if path is not None:
-        path.write_text(json.dumps({"machine": machine.describe(), "run": config.run, "runs": runs}, indent=2) + "\n")
+        whole = {"machine": machine.describe(), "run": config.run, "warm": config.warm, "runs": runs}
+        path.write_text(json.dumps(whole, indent=2) + "\n")
     if len(seconds) < len(runs):
         sys.exit(1)
 
@@ -81,39 +89,43 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def timed(config: Config, seed: int) -> dict[str, Any]:
     """Return when a run's first steps were done and when it was good enough, in seconds, None where it never was.
 
-    Raises ValueError where the run does not finish.
+    Raises ValueError for a run that is refused, and for a score that it does not have.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as errors:
         words = shlex.split(config.run)
         command = [sys.executable, "-m", f"experiments.{words[0]}", *words[1:], "--seed", str(seed), "--out", folder]
+        environment = dict(os.environ)
+        if not config.warm:
+            command.append("--no-compilation-cache")
+            environment["JAX_ENABLE_COMPILATION_CACHE"] = "false"
         start = time.perf_counter()
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        found: dict[str, Any] = {
-            "seed": seed,
-            "seconds": None,
-            "first_chunk_seconds": None,
-            "step": None,
-            "score": None,
-        }
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors, env=environment)
+        found: dict[str, Any] = dict.fromkeys(("seconds", "first_chunk_seconds", "step", "score")) | {"seed": seed}
         try:
             for line in follow(Path(folder, "metrics.jsonl"), lambda: process.poll() is None):
                 now = time.perf_counter() - start
                 found["first_chunk_seconds"] = found["first_chunk_seconds"] or now
-                value = line.get(f"validation/{config.score}")
-                if value is not None:
+                if (value := score(config.score, line)) is not None:
                     found |= {"step": line["step"], "score": value}
                     if config.reached(value):
                         return found | {"seconds": now}
         finally:
             process.kill()
-            said = process.communicate()[1]
-        if process.returncode:
-            raise ValueError(
-                f"the run ended with status {process.returncode}: {(said.strip() or '-').splitlines()[-1]}"
-            )
-        if found["score"] is None:
-            raise ValueError(f"the run never wrote a score validation/{config.score}")
-        return found
+            process.wait()
+        errors.seek(0)
+        if process.returncode == BAD_INPUT:
+            raise ValueError(f"the run was refused: {(errors.read().strip() or '-').splitlines()[-1]}")
+        return found  # it ended, or diverged, before it was good enough
+
+
+def score(name: str, line: Mapping[str, Any]) -> float | None:
+    """Return the score in a line of metrics, None in a line without scores. Raises ValueError where it has others."""
+    scores = {key.removeprefix("validation/"): value for key, value in line.items() if key.startswith("validation/")}
+    if not scores:
+        return None
+    if not isinstance(scores.get(name), int | float):
+        raise ValueError(f"--score must be one number a run, among {', '.join(scores)}, got {name}")
+    return scores[name]
 
 
 def follow(path: Path, alive: Callable[[], bool]) -> Iterator[dict[str, Any]]:
@@ -135,7 +147,7 @@ def follow(path: Path, alive: Callable[[], bool]) -> Iterator[dict[str, Any]]:
 
 def told(config: Config, run: dict[str, Any]) -> str:
     """Return a run as a line of text."""
-    scored = f"{config.score} {run['score']:.4g} at step {run['step']}"
+    scored = "never scored" if run["score"] is None else f"{config.score} {run['score']:.4g} at step {run['step']}"
     if run["seconds"] is None:
         return f"seed {run['seed']}: not reached, {scored}"
     return f"seed {run['seed']}: {run['seconds']:.1f} s, {scored}; first steps after {run['first_chunk_seconds']:.1f} s"

@@ -13,7 +13,10 @@ from jaxgen.step import init, make_step
 
 
 class Training:
-    """A state that moves on with every call; `single` and `many` return the seconds their steps took."""
+    """A state that moves on with every call; `single` and `many` return the seconds their steps took.
+
+    compile_seconds: of each of the two programs, tracing included.
+    """
 
     def __init__(self, subject: Subject, steps: int, *, seeds: int = 1, devices: int = 1):
         """Put data and state on the devices. steps: of one call. seeds: trained side by side, on the same batches.
@@ -39,10 +42,20 @@ class Training:
         keys = jax.random.split(jax.random.key(0), members) if members else jax.random.key(0)
         self.state = compiled.place(jax.jit(start)(keys, self.data, self._rows[0]))
         self._step = step
-        self._single = jax.jit(lambda state, data, indices: step(state, take(data, indices, indices)), donate_argnums=0)
-        self._many = compiled.run
+        single = jax.jit(lambda state, data, indices: step(state, take(data, indices, indices)), donate_argnums=0)
         if devices > 1:  # one step in global view, as a chunk of one
-            self._single = lambda state, data, indices: compiled.run(state, data, indices[None], indices[None], 1)
+            single = jax.jit(
+                lambda state, data, indices: compiled.run(state, data, indices[None], indices[None], 1),
+                donate_argnums=0,
+            )
+        many = (self.state, self.data, self.indices, self.indices, len(self._rows))
+        programs = {"many": (compiled.run, many), "single": (single, (self.state, self.data, self._rows[0]))}
+        self.compile_seconds: dict[str, float] = {}
+        for name, (function, arguments) in programs.items():
+            begin = time.perf_counter()
+            programs[name] = function.lower(*arguments).compile()
+            self.compile_seconds[name] = time.perf_counter() - begin
+        self._many, self._single = programs["many"], programs["single"]
 
     def single(self) -> float:
         """Dispatch one step at a time."""

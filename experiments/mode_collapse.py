@@ -137,8 +137,8 @@ def build(config: Config) -> Experiment:
             baselines=flat("baselines"),
             units=flat("units"),
             better=flat("better"),
-            protocol=f"{first.protocol} Here one checkpoint for all, of the best mean. Bars stand in the order "
-            f"{', '.join(results)}.",
+            protocol=f"{first.protocol} All stabilisers of a seed have one checkpoint, of the best mean. Bars stand in "
+            f"the order {', '.join(results)}.",
             pictures={
                 score.replace(" ", "_"): bars({score: np.array([r.scores[score] for r in results.values()], float)})
                 for score in first.scores

@@ -22,7 +22,7 @@ def training(
 
     loss: (model, x [B, ...]) -> a scalar. data: [N, ...]. steps: how many steps' worth of the data order to hold.
     """
-    if kind == "channels_last":
+    if kind == "channels_last" or (kind == "compile" and data.ndim == 4):
         model, data = (one.to(memory_format=torch.channels_last) for one in (model, data))
     indices = torch.from_numpy(orders(len(data), steps, batch_size)).long()
     optimiser = torch.optim.Adam(model.parameters(), rate, fused=kind != "eager")

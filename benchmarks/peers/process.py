@@ -26,7 +26,8 @@ class Worker:
         check()
         command = [sys.executable, "-m", "benchmarks.peers.worker", module, kind, str(steps), str(threads)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.name, self.about = f"{library} {kind}", self._hear()
+        self.name = f"{library} {kind}"
+        self.about = self._hear()
 
     def run(self, steps: int) -> float:
         """Take this many steps; return the seconds they took."""

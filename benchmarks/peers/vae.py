@@ -53,7 +53,7 @@ def build(kind: str, steps: int) -> Peer:
     data = torch.from_numpy(binary_images(EXAMPLES, (PIXELS,)))
     indices = torch.from_numpy(orders(EXAMPLES, steps, BATCH_SIZE)).long()
     network = Network()
-    optimiser = torch.optim.Adam(network.parameters(), LEARNING_RATE, fused=kind == "fused")
+    optimiser = torch.optim.Adam(network.parameters(), LEARNING_RATE, fused=kind != "eager")
     objective = torch.compile(loss) if kind == "compile" else loss
 
     def run(count: int) -> None:

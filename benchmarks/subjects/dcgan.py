@@ -15,7 +15,10 @@ SHAPE, WIDTH, LATENT, BATCH_SIZE, EXAMPLES, LEARNING_RATE, BETAS = (32, 32, 3), 
 
 
 def networks(*, batch_norm: bool = True, dtype: jnp.dtype | None = None, size: int = 32) -> GAN:
-    """Return both networks: three layers of 64, 128 and 256 channels each. size: pixels of a side."""
+    """Return both networks, at 32 pixels three layers of 64, 128 and 256 channels each.
+
+    size: pixels of a side; there are as many layers as it takes to halve it to 4.
+    """
     options = {"batch_norm": batch_norm, "dtype": dtype}
     generator = DCGANGenerator((size, size, SHAPE[2]), WIDTH, **options)
     return GAN(generator, DCGANDiscriminator(WIDTH, **options), normal(LATENT))

@@ -1,9 +1,15 @@
-"""Checkpoints of a run: the whole state and the data position, the last two and the best kept. Orbax stays in here."""
+"""Checkpoints of a run: the whole state and the data position, the last two and the best kept. Orbax stays in here.
+
+Of trainings side by side in one state, each has a best checkpoint of its own: what it would have alone.
+"""
 
 import hashlib
 import json
 import logging
+import math
 from collections.abc import Mapping
+from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +24,20 @@ KEEP_LAST = 2
 class Checkpoints:
     """The checkpoints in one folder. Saving is asynchronous; a save cut short leaves the earlier ones whole."""
 
-    def __init__(self, folder: Path, *, mode: str):
-        """mode: "min" or "max", whichever makes a score the best."""
+    def __init__(self, folder: Path, *, mode: str, members: int = 1):
+        """mode: "min" or "max", whichever makes a score the best. members: trainings in the state, a score each."""
         import orbax.checkpoint as ocp
         from orbax.checkpoint import checkpoint_managers as policies
 
         logging.getLogger("absl").setLevel(logging.ERROR)
-        self._ocp, self.folder = ocp, Path(folder).resolve()
-        keep = [
-            policies.LatestN(KEEP_LAST),
-            policies.BestN(n=1, get_metric_fn=_score, reverse=mode == "min", keep_checkpoints_without_metrics=False),
-        ]
+        self._ocp, self.folder, self._sign = ocp, Path(folder).resolve(), -1 if mode == "min" else 1
+        self._names = ["score", *(f"score {number}" for number in range(1, members))]
+        best = partial(policies.BestN, n=1, reverse=mode == "min", keep_checkpoints_without_metrics=False)
+        keep = [policies.LatestN(KEEP_LAST), *(best(get_metric_fn=itemgetter(name)) for name in self._names)]
         self._manager = ocp.CheckpointManager(
             self.folder,
             options=ocp.CheckpointManagerOptions(
-                best_fn=_score,
+                best_fn=itemgetter(self._names[0]),
                 best_mode=mode,
                 preservation_policy=policies.AnyPreservationPolicy(keep),
                 cleanup_tmp_directories=True,
@@ -44,19 +49,27 @@ class Checkpoints:
         """Step of the newest checkpoint, None where there is none."""
         return self._manager.latest_step()
 
-    @property
-    def best(self) -> int | None:
-        """Step of the best checkpoint."""
-        return self._manager.best_step()
+    def best(self, member: int = 0) -> int | None:
+        """Return the step of a member's best checkpoint, the latest of equal ones, None where none has a score."""
+        scores = {step: self._manager.metrics(step) for step in self._manager.all_steps()}
+        found = [(self._sign * told[self._names[member]], step) for step, told in scores.items() if told]
+        value, step = max(found, default=(-math.inf, None))
+        return step if value > -math.inf else None
 
-    def save(self, step: int, state: TrainState, position: Mapping[str, int], score: float | None) -> None:
-        """Save the state after `step` steps with its place in the data and, where it has one, its score."""
+    def save(self, step: int, state: TrainState, position: Mapping[str, int], scores: np.ndarray | None) -> None:
+        """Save the state after `step` steps with its place in the data.
+
+        scores: of each member, [members]; what is not finite is never the best. None where it was not scored.
+        """
         about = {"position": dict(position), "leaves": _leaves(state), "digest": _digest(state)}
-        save = self._ocp.args
+        save, metrics = self._ocp.args, None
+        if scores is not None and np.isfinite(scores).any():
+            known = np.where(np.isfinite(scores), scores, -self._sign * np.inf)
+            metrics = dict(zip(self._names, known.tolist(), strict=True))
         self._manager.save(
             step,
             args=save.Composite(state=save.StandardSave(state), about=save.JsonSave(about)),
-            metrics=None if score is None else {"score": score},
+            metrics=metrics,
         )
 
     def restore(self, step: int, like: TrainState) -> TrainState:
@@ -102,10 +115,6 @@ def restore_params(folder: Path, step: int) -> dict[str, Any]:
     except Exception as error:  # orbax and tensorstore raise many kinds for a damaged file
         raise ValueError(_torn(where)) from error
     return jax.tree.map(np.asarray, state["params"])
-
-
-def _score(metrics: Mapping[str, float]) -> float:
-    return metrics["score"]
 
 
 def _torn(where: Path) -> str:

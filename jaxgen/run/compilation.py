@@ -1,6 +1,7 @@
 """Compiled programs kept on disk, so that a command starts faster the next time."""
 
 import logging
+import tempfile
 
 import jax
 from jax.experimental.compilation_cache import compilation_cache
@@ -23,6 +24,11 @@ def keep_compiled() -> None:
     folder = cache_root() / "compiled"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+        for program in folder.glob("*-cache"):  # of a process killed between its two files: no later one could write
+            if not program.with_name(program.name.removesuffix("-cache") + "-atime").exists():
+                program.unlink()
     except OSError as error:
         log.warning("compiled programs cannot be kept in %s (%s)", folder, error)
         return

@@ -73,7 +73,7 @@ class Log:
         for name, value in row.items():
             self._board.add_scalar(name, float(np.mean(value)), step)
 
-    def result(self, result: Result, *, best_step: int) -> dict[str, Any]:
+    def result(self, result: Result, *, best_step: int | list[int]) -> dict[str, Any]:
         """Write result.json, which marks the run as finished, then the report; return the result."""
         device = jax.devices()[0]
         value = {

@@ -64,7 +64,9 @@ class Run:
         Raises ValueError for a checkpoint that is torn or of another model.
         """
         self.folder = folder
-        self.checkpoints = Checkpoints(folder.path / "checkpoints", mode=self.experiment.watch_mode)
+        self.checkpoints = Checkpoints(
+            folder.path / "checkpoints", mode=self.experiment.watch_mode, members=len(self.members.keys)
+        )
         # Each seed's first slice: networks that start from data see real examples.
         index = self.batches.indices(0, 1)[0, ..., :: self.slices]
         batch = {**take_rows(self.experiment.data.train, index.ravel()), "index": index.ravel()}
@@ -178,13 +180,12 @@ class Run:
         scores = seeds.together(each) if self.many else {name: np.asarray(value) for name, value in each[0].items()}
         log.scores(self.step, {f"validation/{name}": value for name, value in scores.items()})
         self._draw(self._pictures(), self.step)
-        score = float(scores[self.experiment.watch].mean())
-        # Last, since all that a checkpoint follows must be on disk. A score that is no number is never the best.
-        self._save(score if np.isfinite(score) else None)
+        # Last, since all that a checkpoint follows must be on disk.
+        self._save(np.atleast_1d(scores[self.experiment.watch]))
         log.say("training")
 
-    def _save(self, score: float | None) -> None:
-        self.checkpoints.save(self.step, self.state, {"step": self.step, **self.batches.position(self.step)}, score)
+    def _save(self, scores: np.ndarray | None) -> None:
+        self.checkpoints.save(self.step, self.state, {"step": self.step, **self.batches.position(self.step)}, scores)
 
     def _draw(self, pictures: Mapping[str, np.ndarray], step: int | None) -> None:
         for name, canvas in pictures.items():
@@ -202,10 +203,14 @@ class Run:
                 self._stop()
 
         self.checkpoints.wait()
-        best = self.checkpoints.best or self.step
-        state = self.checkpoints.restore(best, self._shapes)
+        best = [self.checkpoints.best(number) or self.step for number in range(len(self.members.keys))]
+        states = [None] * len(best)
+        for step in sorted(set(best)):
+            for number, state in enumerate(self._each(self.checkpoints.restore(step, self._shapes))):
+                if best[number] == step:
+                    states[number] = state
         summarise = self.experiment.summarise or seeds.summarise
-        result = summarise([self.experiment.finish(one, progress) for one in self._each(state)])
+        result = summarise([self.experiment.finish(one, progress) for one in states])
         self._draw(result.pictures, None)
         self.checkpoints.close()
-        return log.result(result, best_step=best)
+        return log.result(result, best_step=best if self.many else best[0])

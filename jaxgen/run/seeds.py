@@ -67,7 +67,10 @@ def summarise(results: Sequence[Result]) -> Result:
     if len(results) == 1:
         return results[0]
     scores = {name: spread(values) for name, values in together([result.scores for result in results]).items()}
-    protocol = f"{results[0].protocol} Mean and sample standard deviation over {len(results)} seeds."
+    protocol = (
+        f"{results[0].protocol} Mean and sample standard deviation over {len(results)} seeds, each with its own best "
+        "checkpoint."
+    )
     return results[0]._replace(scores=scores, protocol=protocol)
 
 

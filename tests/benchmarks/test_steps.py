@@ -78,6 +78,19 @@ def test_what_peers_cannot_do_is_refused(flags, capsys):
     refused(["--peers", *flags.split()], capsys)
 
 
+def test_peers_are_told_beside_ours(tmp_path, capsys):
+    pytest.importorskip("torch", reason="the peers need torch: pip install 'jaxgen[peers]'")
+    path = tmp_path / "steps.json"
+    steps.main([*TINY, "--model", "gan", "--peers", "--kinds", "fused,channels_last", "--json", str(path)])
+    assert "gan: torch fused" in capsys.readouterr().out
+    result = json.loads(path.read_text())["models"]["gan"]
+    assert set(result["peers"]) == {"torch fused"}  # channels_last is for images
+    peer, own = result["peers"]["torch fused"], result["step_milliseconds"]["many"]
+    assert peer["parameters"] == result["parameters"]
+    low, high = (peer["step_milliseconds"][i] / own[2 - i] for i in (0, 2))
+    assert low <= peer["ratio"][1] <= high  # of two rounds: theirs over ours
+
+
 def test_missing_torch_is_refused_with_the_command_that_installs_it(monkeypatch, capsys):
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else find(name))

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from benchmarks import time_to_quality
-from benchmarks.time_to_quality import Config, follow
+from benchmarks.time_to_quality import Config, follow, score
 
 SMALL = "--hidden 8 --latent 2 --samples 20 --samples-chunk 20"
 
@@ -55,6 +55,14 @@ def test_a_run_that_never_is_good_enough_is_told(capsys):
     assert "not reached" in capsys.readouterr().out
 
 
+def test_a_score_is_found_among_the_others():
+    assert score("elbo", {"step": 1, "validation/elbo": -2.0}) == -2.0
+    assert score("elbo", {"step": 1, "train/elbo": -2.0}) is None
+    for line in ({"validation/fid": 1.0}, {"validation/elbo": [1.0, 2.0]}):
+        with pytest.raises(ValueError, match="--score must be one number"):
+            score("elbo", line)
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
@@ -63,6 +71,8 @@ def test_a_run_that_never_is_good_enough_is_told(capsys):
         (["--at-least", "1", "--repeats", "0"], "--repeats"),
         (["--at-least", "1", "--run", "no_such_experiment"], "experiment's name"),
         (["--at-least", "1", "--run", "vae --seed 3"], "--seed"),
+        (["--at-least", "1", "--run", "vae --seeds=3"], "--seeds"),
+        (["--at-least", "1", "--run", "vae --hidden 0"], "refused"),
         (["--at-least", "1", "--json", "no/such/file.json"], "--json"),
     ],
 )

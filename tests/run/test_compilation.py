@@ -56,6 +56,15 @@ def test_a_folder_that_is_set_stays(tmp_path):
     assert jax.config.jax_compilation_cache_dir == str(tmp_path / "own")
 
 
+def test_half_of_an_entry_is_thrown_away(tmp_path):
+    (tmp_path / "compiled").mkdir()
+    whole, half = (tmp_path / "compiled" / f"jit_{name}-cache" for name in ("whole", "half"))
+    for file in (whole, half, whole.with_name("jit_whole-atime")):
+        file.write_text("")
+    compilation.keep_compiled()
+    assert whole.exists() and not half.exists()
+
+
 def test_a_folder_that_cannot_be_written_is_told_and_stops_nothing(tmp_path, monkeypatch, caplog):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("JAXGEN_CACHE", str(tmp_path / "file"))
