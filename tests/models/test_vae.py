@@ -85,6 +85,7 @@ def test_beta_weighs_the_kl_and_warms_up():
     assert warm_up(2.0, 0)(jnp.int32(0)) == 2.0
 
 
+@pytest.mark.slow
 def test_the_vae_step_equals_eager_and_scan_equals_steps():
     from jaxgen.parallel import many_steps, take
     from tests.test_step import assert_same

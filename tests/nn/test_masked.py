@@ -14,12 +14,12 @@ KEY = jax.random.key(0)
 def made(net, size, condition=None, batch=3):
     x = jax.random.normal(jax.random.key(1), (batch, size))
     condition = None if condition is None else jax.random.normal(jax.random.key(2), (batch, condition))
-    return moved(net.init(KEY, x, condition), 0.5), x, condition
+    return moved(jax.jit(net.init)(KEY, x, condition), 0.5), x, condition
 
 
 def influence(net, variables, x, condition=None):
     """Return which inputs change what is said of which number, [D said, D in]."""
-    change = jax.jacrev(lambda x: net.apply(variables, x[None], condition)[0])(x[0])
+    change = jax.jit(jax.jacrev(lambda x: net.apply(variables, x[None], condition)[0]))(x[0])
     return np.abs(change).max(1) > 0
 
 
@@ -53,7 +53,7 @@ def test_too_few_hidden_units_break_no_rule(hidden):
 def test_the_condition_reaches_every_number_the_first_too(order, hidden, size):
     net = MADE(hidden, 2, order, activation=jnp.tanh)
     variables, x, condition = made(net, size, 3)
-    change = jax.jacrev(lambda c: net.apply(variables, x[:1], c[None])[0])(condition[0])
+    change = jax.jit(jax.jacrev(lambda c: net.apply(variables, x[:1], c[None])[0]))(condition[0])
     assert (np.abs(change) > 0).all()
 
 
@@ -61,7 +61,7 @@ def test_the_condition_reaches_every_number_the_first_too(order, hidden, size):
 def test_every_parameter_gets_a_gradient(condition):
     net = MADE((8, 8), 2, activation=jnp.tanh)
     variables, x, condition = made(net, 4, condition)
-    gradients = jax.grad(lambda v: jnp.sin(net.apply(v, x, condition)).sum())(variables)
+    gradients = jax.jit(jax.grad(lambda v: jnp.sin(net.apply(v, x, condition)).sum()))(variables)
     for path, gradient in jax.tree.leaves_with_path(gradients):
         assert jnp.abs(gradient).max() > 1e-6, path
 
