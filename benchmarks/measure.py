@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks import machine
 from benchmarks.peers.peer import IMAGES
-from benchmarks.peers.process import Worker, check
+from benchmarks.peers.process import Worker, check_installed
 from benchmarks.subject import Subject
 from benchmarks.training import Training
 
@@ -83,8 +83,7 @@ def check_peers(subject: Subject, kinds: Sequence[str] = IMAGES) -> list[tuple[s
     """Return (library, kind) of the peers to run. Raises ValueError for unknown kinds, or a library that is missing."""
     if unknown := [kind for kind in kinds if kind not in IMAGES]:
         raise ValueError(f"--kinds must be among {', '.join(IMAGES)}, got {', '.join(unknown)}")
-    for library in ("torch", *subject.peers):
-        check(library)
+    check_installed("--peers", "torch", *subject.peers)
     return [(library, kind) for library in subject.peers for kind in subject.kinds if kind in kinds]
 
 

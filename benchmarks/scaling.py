@@ -21,7 +21,7 @@ from benchmarks.results import writable
 from benchmarks.subject import load
 from benchmarks.table import spread
 from benchmarks.training import Training
-from jaxgen.run.cli import BAD_INPUT, parse
+from jaxgen.run.cli import parse, refuse
 
 
 class Axis(NamedTuple):
@@ -71,8 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise ValueError(f"--axes must be among {', '.join(AXES)}, got {', '.join(unknown)}")
         path, picture = writable(config.json), writable(config.picture, "--picture")
     except ValueError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
+        refuse(error)
     about, results = machine.describe(), {}
     print(f"{about['processor']}, {about['cores']} cores, {about['device']}, jax {about['jax']}, load {machine.load()}")
     for name in names:

@@ -18,7 +18,7 @@ from benchmarks.results import writable
 from benchmarks.subject import load
 from benchmarks.table import legend, peer_lines, table
 from jaxgen.parallel import check_devices
-from jaxgen.run.cli import BAD_INPUT, parse
+from jaxgen.run.cli import parse, refuse
 from jaxgen.run.experiment import DTYPES
 
 
@@ -81,8 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for name, subject in subjects.items()
         }
     except ValueError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
+        refuse(error)
     about = machine.describe()
     print(f"{about['processor']}, {about['cores']} cores, {about['device']}, jax {about['jax']}, load {before} before")
     print(table(results))

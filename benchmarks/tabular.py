@@ -22,7 +22,7 @@ from jaxgen.data import load
 from jaxgen.data.dataset import PARTS
 from jaxgen.data.order import Batches
 from jaxgen.data.standardise import standard_of, standardise
-from jaxgen.run.cli import BAD_INPUT, parse
+from jaxgen.run.cli import parse, refuse
 
 
 @dataclass(frozen=True)
@@ -155,8 +155,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             if library != "jaxgen":
                 peers.check(library, config.size)
     except ValueError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
+        refuse(error)
     about, results = {**machine.describe(), "load": machine.load()}, {}
     for name, (job, source) in jobs.items():
         flows = compare(config, job, lambda text, name=name: print(f"{name}, {text}", file=sys.stderr, flush=True))

@@ -22,7 +22,7 @@ import tyro
 
 from benchmarks import machine
 from benchmarks.results import writable
-from jaxgen.run.cli import BAD_INPUT, parse
+from jaxgen.run.cli import BAD_INPUT, parse, refuse
 
 POLL_SECONDS = 0.02
 
@@ -74,8 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             runs.append(timed(config, seed))
             print(told(config, runs[-1]), flush=True)
     except ValueError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
+        refuse(error)
     seconds = [run["seconds"] for run in runs if run["seconds"] is not None]
     if seconds:
         print(f"median {statistics.median(seconds):.1f} s, from {min(seconds):.1f} to {max(seconds):.1f}")

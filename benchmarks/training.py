@@ -1,15 +1,24 @@
 """Our own side: a training of a subject, timed in the two ways it can be driven."""
 
 import time
+from typing import Any
 
 import jax
 import numpy as np
+from jax.stages import Compiled
 
 from benchmarks.flops import matmul_flops
 from benchmarks.pixels import orders
 from benchmarks.subject import Subject
 from jaxgen.parallel import compile_steps, take
 from jaxgen.step import init, make_step
+
+
+def timed_compile(function: Any, *arguments: Any) -> tuple[Compiled, float]:
+    """Return a jitted function's program for these arguments, and the seconds that tracing and compiling took."""
+    start = time.perf_counter()
+    program = function.lower(*arguments).compile()
+    return program, time.perf_counter() - start
 
 
 class Training:
@@ -49,13 +58,9 @@ class Training:
                 donate_argnums=0,
             )
         many = (self.state, self.data, self.indices, self.indices, len(self._rows))
-        programs = {"many": (compiled.run, many), "single": (single, (self.state, self.data, self._rows[0]))}
-        self.compile_seconds: dict[str, float] = {}
-        for name, (function, arguments) in programs.items():
-            begin = time.perf_counter()
-            programs[name] = function.lower(*arguments).compile()
-            self.compile_seconds[name] = time.perf_counter() - begin
-        self._many, self._single = programs["many"], programs["single"]
+        self._many, seconds = timed_compile(compiled.run, *many)
+        self._single, single_seconds = timed_compile(single, self.state, self.data, self._rows[0])
+        self.compile_seconds = {"many": seconds, "single": single_seconds}
 
     def single(self) -> float:
         """Dispatch one step at a time."""

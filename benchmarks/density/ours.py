@@ -10,6 +10,7 @@ import numpy as np
 import optax
 
 from benchmarks.density.job import BOUND, Job, Size, Trained
+from benchmarks.training import timed_compile
 from jaxgen.bijectors.base import Bijector
 from jaxgen.bijectors.elementwise import affine
 from jaxgen.bijectors.spline import rational_quadratic
@@ -41,13 +42,11 @@ def train(kind: str, job: Job) -> Trained:
     adam = optax.adam(optax.cosine_decay_schedule(size.learning_rate, size.steps))
     game = flow_game(flow, optax.chain(*cut, adam))
     data, order = jax.device_put(({"x": job.train}, job.order))
-    state = jax.jit(partial(init, game))(jax.random.key(size.seed), take(data, order[0], order[0]))
+    state = init(game, jax.random.key(size.seed), take(data, order[0], order[0]))
     chunk = max(end - first for first, end in job.stops)
     rows = [_filled(order[first:end], chunk) for first, end in job.stops]
 
-    start = time.perf_counter()
-    run = compile_steps(game).run.lower(state, data, rows[0], rows[0], jnp.int32(chunk)).compile()
-    compile_seconds = time.perf_counter() - start
+    run, compile_seconds = timed_compile(compile_steps(game).run, state, data, rows[0], rows[0], jnp.int32(chunk))
 
     score = jax.jit(lambda params, key, batch: flow.log_prob(params, batch["x"]))
 

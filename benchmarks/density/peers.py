@@ -1,6 +1,5 @@
 """The near end of the peers: which there are, and a training of one of them."""
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.density.job import Job, Size, Trained, save
+from benchmarks.peers.process import check_installed
 
 PEERS = ("zuko", "nflows")
 
@@ -20,9 +20,7 @@ class Failed(Exception):
 
 def check(library: str, size: Size) -> None:
     """Raise ValueError where a peer is missing, or cannot make networks of these widths."""
-    for name in ("torch", library):
-        if importlib.util.find_spec(name) is None:
-            raise ValueError(f"{library} needs {name}, which is not installed: pip install 'jaxgen[peers]'")
+    check_installed(library, "torch", library)
     if library == "nflows" and len(set(size.hidden)) > 1:
         raise ValueError(f"nflows has masked networks of one width alone, got --hidden {size.hidden}")
 

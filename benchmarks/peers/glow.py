@@ -26,13 +26,9 @@ def network() -> torch.nn.Module:
     return normflows.MultiscaleFlow(bases, flows, merges, class_cond=False)
 
 
-def loss(model: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
-    """Return the negative log-likelihood, averaged over the batch: a scalar in nats."""
-    return model.forward_kld(x)
-
-
 def build(kind: str, steps: int) -> Peer:
     """Return the training as a peer of this kind. steps: how many steps' worth of the data order to hold."""
     torch.manual_seed(0)
     data = torch.from_numpy(colour_images(EXAMPLES, SHAPE)).permute(0, 3, 1, 2).contiguous()
+    loss = normflows.MultiscaleFlow.forward_kld  # the negative log-likelihood, averaged over the batch
     return training(network(), loss, data, kind, steps, batch_size=BATCH_SIZE, rate=LEARNING_RATE)

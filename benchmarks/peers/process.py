@@ -12,10 +12,11 @@ import sys
 from typing import Any, Self
 
 
-def check(library: str = "torch") -> None:
-    """Raise ValueError where a library is missing; it is not imported."""
-    if importlib.util.find_spec(library) is None:
-        raise ValueError(f"--peers needs {library}, which is not installed: pip install 'jaxgen[peers]'")
+def check_installed(asks: str, *libraries: str) -> None:
+    """Raise ValueError where a library that `asks` needs is missing; none is imported."""
+    for library in libraries:
+        if importlib.util.find_spec(library) is None:
+            raise ValueError(f"{asks} needs {library}, which is not installed: pip install 'jaxgen[peers]'")
 
 
 class Worker:
@@ -23,7 +24,7 @@ class Worker:
 
     def __init__(self, module: str, kind: str, *, steps: int, threads: int, library: str = "torch"):
         """Start the process and wait until it is warm. Raises ValueError where torch is missing."""
-        check()
+        check_installed("--peers", "torch")
         command = [sys.executable, "-m", "benchmarks.peers.worker", module, kind, str(steps), str(threads)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.name = f"{library} {kind}"

@@ -20,13 +20,9 @@ def network() -> torch.nn.Module:
     return normflows.NormalizingFlow(normflows.distributions.DiagGaussian(2, trainable=False), flows)
 
 
-def loss(model: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
-    """Return the negative log-likelihood, averaged over the batch: a scalar in nats."""
-    return model.forward_kld(x)
-
-
 def build(kind: str, steps: int) -> Peer:
     """Return the training as a peer of this kind. steps: how many steps' worth of the data order to hold."""
     torch.manual_seed(0)
     data = torch.from_numpy(points(EXAMPLES))
+    loss = normflows.NormalizingFlow.forward_kld  # the negative log-likelihood, averaged over the batch
     return training(network(), loss, data, kind, steps, batch_size=BATCH_SIZE, rate=LEARNING_RATE)

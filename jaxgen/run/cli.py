@@ -40,7 +40,7 @@ def main(
         config = parse(f"experiments.{name}", config_type, arguments, description)
         config.check()
     except ValueError as error:
-        _refuse(error)
+        refuse(error)
     folder = RunFolder(config.out or f"runs/{name}")
     command = shlex.join(["python", "-m", f"experiments.{name}", *arguments])
     try:
@@ -65,7 +65,7 @@ def _run(name: str, config: C, build: Callable[[C], Experiment], folder: RunFold
         first = run.resume(folder)
     except ValueError as error:
         folder.withdraw()
-        _refuse(error)
+        refuse(error)
     try:
         with Log(folder, steps=config.steps, first=first) as log:
             result = run.play(log)
@@ -118,7 +118,8 @@ def figure(value: float) -> str:
     return f"{value:.2g}" if 0 < abs(value) < 0.005 else f"{value:.2f}"
 
 
-def _refuse(error: ValueError) -> NoReturn:
+def refuse(error: ValueError) -> NoReturn:
+    """End the process for bad input: one line on stderr, exit status 2."""
     _stop(BAD_INPUT, f"error: {' '.join(str(error).split())}")
 
 

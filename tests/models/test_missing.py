@@ -167,7 +167,8 @@ def test_the_chunk_only_groups_the_average():
     model, params, x, observed, *_ = linear()
     seen = missing.see(x, observed)
     keys = jax.random.split(KEY, 3)
-    draws = [jax.jit(lambda key: missing.draw(model, params, seen, key, 4))(key) for key in keys]
+    draw = jax.jit(lambda key: missing.draw(model, params, seen, key, 4))
+    draws = [draw(key) for key in keys]
     weights, expected = (jnp.concatenate(rows) for rows in zip(*draws, strict=True))
     share = jax.nn.softmax(weights, axis=0).reshape(12, 3, 1, 1, 1)
     filled = missing.impute(model, params, seen, KEY, samples=12, chunk=4)
