@@ -28,7 +28,7 @@ from jaxgen.games.side_by_side import alone, side_by_side
 from jaxgen.run.cli import main
 from jaxgen.run.data import open_data
 from jaxgen.run.experiment import Experiment, Progress, Result
-from jaxgen.viz.bars import bars
+from jaxgen.viz.groups import grouped_bars
 from jaxgen.viz.images import tile
 from jaxgen.viz.panels import panels
 
@@ -143,10 +143,11 @@ def build(config: Config) -> Experiment:
             baselines=flat("baselines"),
             units=flat("units"),
             better=flat("better"),
-            protocol=f"{first.protocol} All stabilisers of a seed have one checkpoint, of the best mean. Bars stand in "
-            f"the order {', '.join(results)}.",
+            protocol=f"{first.protocol} All stabilisers of a seed have one checkpoint, of the best mean.",
             pictures={
-                score.replace(" ", "_"): bars({score: np.array([r.scores[score] for r in results.values()], float)})
+                score.replace(" ", "_"): grouped_bars(
+                    {score: np.array([r.scores[score] for r in results.values()], float)}, list(results)
+                )
                 for score in first.scores
             },
         )

@@ -35,7 +35,10 @@ class Weighted(NamedTuple):
 
 
 class Played(NamedTuple):
-    """One round: noise z, conditions or None, what the discriminator was shown, and what it made of it."""
+    """One round: noise z, conditions or None, what the discriminator was shown, and what it made of it.
+
+    extra: the state's, as the round began.
+    """
 
     z: Array
     given: Array | None
@@ -43,6 +46,7 @@ class Played(NamedTuple):
     fake: Array
     on_real: Judged
     on_fake: Judged
+    extra: Mapping[str, Extra]
 
 
 class Term(NamedTuple):
@@ -134,7 +138,7 @@ def gan_game(
         real, fake = show(keys[1], state.step, batch["x"]), show(keys[2], state.step, fake)
         on_real, extra[D] = learn(gan.discriminator, params[D], extra[D], real, own)
         on_fake, extra[D] = learn(gan.discriminator, params[D], extra[D], fake, own)
-        return Played(z, own, real, fake, on_real, on_fake), extra
+        return Played(z, own, real, fake, on_real, on_fake, state.extra), extra
 
     def discriminate(params, state, played, key):
         """Return the discriminator's loss and its metrics."""

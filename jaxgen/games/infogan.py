@@ -1,11 +1,10 @@
 """InfoGAN's further player part: codes that can be read off what is generated (Chen et al. 2016)."""
 
-from collections.abc import Callable
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxgen.games.clustering import Clustering
 from jaxgen.games.gan import Played, Term
 from jaxgen.losses.information import categorical_surprise, gaussian_surprise, uniform_codes
 from jaxgen.models.gan import Prior
@@ -41,23 +40,39 @@ class Reader(nn.Module):
         return nn.Dense(self.codes, **types)(hidden).astype(jnp.float32)
 
 
-def information(reader: nn.Module, categories: int, continuous: int, *, weight: float = 1.0, smooth: float = 1.0):
+def information(
+    reader: nn.Module,
+    categories: int,
+    continuous: int,
+    *,
+    weight: float = 1.0,
+    smooth: float = 1.0,
+    clustering: Clustering | None = None,
+) -> dict[str, Term]:
     """Return the terms by name: -log q(c|x) of both kinds of codes, in both players' losses.
 
     weight: of the categories. smooth: of the continuous codes.
+    clustering: reads the categories in the reader's place, and learns from real examples alone; a bound on the mutual
+    information whatever it reads, the term is then the generator's only.
     """
+    first = 0 if clustering else categories  # of what the reader reads
 
-    def term(loss: Callable[[Array, Array], Array], begin: int, end: int, factor: float) -> Term:
-        def surprise(params, played: Played) -> Array:
-            read = reader.apply({"params": params[READER]}, played.on_fake.features)
-            codes = played.z[:, played.z.shape[1] - categories - continuous :]
-            return loss(codes[:, begin:end], read[:, begin:end])
+    def codes(played: Played) -> Array:
+        return played.z[:, played.z.shape[1] - categories - continuous :]
 
-        return Term(surprise, factor, factor)
+    def read(params, played: Played) -> Array:
+        return reader.apply({"params": params[READER]}, played.on_fake.features)
+
+    def category(params, played: Played) -> Array:
+        logits = clustering.logits(params, played.extra, played.fake) if clustering else read(params, played)
+        return categorical_surprise(codes(played)[:, :categories], logits[:, :categories])
+
+    def smooth_codes(params, played: Played) -> Array:
+        return gaussian_surprise(codes(played)[:, categories:], read(params, played)[:, first:])
 
     terms = {}
     if categories:
-        terms["category"] = term(categorical_surprise, 0, categories, weight)
+        terms["category"] = Term(category, 0.0 if clustering else weight, weight)
     if continuous:
-        terms["continuous"] = term(gaussian_surprise, categories, categories + continuous, smooth)
+        terms["continuous"] = Term(smooth_codes, smooth, smooth)
     return terms

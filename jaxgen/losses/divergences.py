@@ -1,4 +1,4 @@
-"""Divergences between a posterior and its prior, each [B] in nats, summed over latents."""
+"""Divergences between distributions, each [B] in nats."""
 
 import chex
 import jax
@@ -21,3 +21,11 @@ def gaussian_kl(mean: jax.Array, log_scale: jax.Array, *, free_nats: jax.Array |
     if not isinstance(free_nats, float | int) or free_nats > 0:  # a traced number is a sweep's
         kl = jnp.where(kl.mean(0, keepdims=True) > free_nats, kl, free_nats)
     return kl.sum(-1)
+
+
+def categorical_kl(logits: jax.Array, other: jax.Array) -> jax.Array:
+    """Return KL(softmax(logits) || softmax(other)) [B] in nats, of logits [B, K]."""
+    chex.assert_rank([logits, other], 2)
+    chex.assert_equal_shape([logits, other])
+    log_p, log_q = jax.nn.log_softmax(logits), jax.nn.log_softmax(other)
+    return (jnp.exp(log_p) * (log_p - log_q)).sum(-1)

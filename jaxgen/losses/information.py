@@ -27,6 +27,19 @@ def gaussian_surprise(code: Array, mean: Array) -> Array:
     return 0.5 * ((code - mean) ** 2 + math.log(2 * math.pi)).sum(-1)
 
 
+def negative_information(logits: Array, *, balance: float = 1.0) -> Array:
+    """Return the entropy of softmax(logits [B, K]) less `balance` times what each adds to that of their mean, [B].
+
+    At balance 1 its mean is minus the mutual information between examples and categories (Krause et al. 2010,
+    "Regularized information maximization", equation 2); more of it holds the categories to equal sizes (Hu et al. 2017,
+    "IMSAT", section 2.2). The batch is what is seen here at once.
+    """
+    chex.assert_rank(logits, 2)
+    log_p = jax.nn.log_softmax(logits)
+    log_mean = jax.nn.logsumexp(log_p, 0, keepdims=True) - math.log(len(logits))
+    return (jnp.exp(log_p) * (balance * log_mean - log_p)).sum(-1)
+
+
 def uniform_codes(key: Array, count: int, categories: int, continuous: int) -> Array:
     """Return codes [count, categories + continuous]: a uniform one-hot beside uniform draws in [-1, 1]."""
     keys = jax.random.split(key)

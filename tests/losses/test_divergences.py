@@ -2,9 +2,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.special import rel_entr
 
 from jaxgen.losses.bounds import elbo, importance_weighted
-from jaxgen.losses.divergences import gaussian_kl
+from jaxgen.losses.divergences import categorical_kl, gaussian_kl
 
 KEY = jax.random.key(0)
 
@@ -77,3 +78,13 @@ def test_importance_weighted_bound_is_the_log_of_the_mean():
     weights = jax.random.normal(KEY, (6, 5))
     np.testing.assert_allclose(importance_weighted(weights), jnp.log(jnp.exp(weights).mean(0)), rtol=1e-5, atol=1e-6)
     assert jnp.isfinite(importance_weighted(weights * 1e4)).all()
+
+
+def test_the_kl_of_categories_is_scipys_and_refuses_unequal_shapes():
+    logits, other = jax.random.normal(KEY, (2, 5, 4))
+    expected = rel_entr(*(np.asarray(jax.nn.softmax(x), np.float64) for x in (logits, other))).sum(-1)
+    np.testing.assert_allclose(categorical_kl(logits, other), expected, rtol=1e-4)
+    np.testing.assert_array_equal(categorical_kl(logits, logits), 0)
+    assert np.isfinite(categorical_kl(1e4 * logits, -1e4 * other)).all()
+    with pytest.raises(AssertionError):
+        categorical_kl(logits, other[:3])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from jaxgen.losses.information import categorical_surprise, gaussian_surprise, uniform_codes
+from jaxgen.losses.information import categorical_surprise, gaussian_surprise, negative_information, uniform_codes
 
 KEY = jax.random.key(0)
 
@@ -44,3 +44,23 @@ def test_unequal_shapes_are_refused():
         with pytest.raises(AssertionError):
             loss(jnp.zeros(3), jnp.zeros(3))
     chex.assert_tree_all_finite(categorical_surprise(jnp.eye(2), jnp.array([[1e4, -1e4], [1e4, -1e4]])))
+
+
+def test_negative_information_is_minus_the_information_of_the_joint_distribution():
+    logits = 2 * jax.random.normal(KEY, (6, 4))
+    joint = np.asarray(jax.nn.softmax(logits), np.float64) / 6
+    apart = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
+    np.testing.assert_allclose(negative_information(logits).mean(), -(joint * np.log(joint / apart)).sum(), rtol=1e-5)
+    marginal = joint.sum(0)
+    heavier = negative_information(logits, balance=3.0).mean() - negative_information(logits).mean()
+    np.testing.assert_allclose(heavier, 2 * (marginal * np.log(marginal)).sum(), rtol=1e-5)
+
+
+def test_sure_and_equal_categories_have_all_the_information_and_equal_examples_none():
+    sure = 1e4 * jnp.tile(jnp.eye(3), (2, 1))
+    np.testing.assert_allclose(negative_information(sure), -np.log(3), rtol=1e-5)
+    np.testing.assert_allclose(negative_information(jnp.ones((5, 1)) * jnp.arange(3.0)[None]), 0, atol=1e-6)
+    np.testing.assert_allclose(negative_information(sure[:1], balance=4.0), 0, atol=1e-6)
+    assert np.isfinite(jax.grad(lambda x: negative_information(x).sum())(sure)).all()
+    with pytest.raises(AssertionError):
+        negative_information(jnp.zeros(3))
