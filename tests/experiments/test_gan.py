@@ -99,6 +99,7 @@ def test_a_run_that_dies_ends_where_it_would_have(tmp_path):
         ("conditional_gan", ["--width=4", "--condition=auxiliary"]),
         ("conditional_gan", ["--width=4", "--condition=concatenate", "--network=mlp"]),
         ("infogan", ["--width=4"]),
+        ("infogan", ["--width=4", "--information-from=real", "--attempts=2", "--reader-hidden=8", "--continuous=0"]),
         ("mode_collapse", [*NARROW, "--stabilisers", "none", "unrolled", "several generators"]),
         ("games", []),
     ],
