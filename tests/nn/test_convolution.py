@@ -81,9 +81,10 @@ def own(x, w, stride):
 
 @pytest.fixture
 def pieces(monkeypatch):
-    """The CPU's forms for large arrays, whatever the size."""
+    """The CPU's forms for large arrays and many channels, whatever the size."""
     monkeypatch.setattr(convolution, "PHASED", 1)
     monkeypatch.setattr(convolution, "PIECE", 20)
+    monkeypatch.setattr(convolution, "NARROW", 0)
 
 
 @pytest.mark.parametrize(("kernel", "stride", "size"), SOME)
