@@ -56,7 +56,7 @@ class Config(ImageGANConfig):
 
     information_from: Literal["generated", "real"] = "generated"
     """whose images q(c|x) of the categories learns from: the generated, whose codes are known, or the real, which it
-    clusters (Hu et al. 2017, "IMSAT") and whose categories the generator then follows"""
+    clusters (Hu et al. 2017, "IMSAT") and whose categories the generator follows in the second half of the run"""
     attempts: int = 4
     """independent clusterings, of which the one with the best objective is read; for --information-from real"""
     reader_hidden: tuple[int, ...] = (400, 400)
@@ -107,13 +107,14 @@ def build(config: Config) -> Experiment:
         game = game_of(config, gan, heads=heads, terms=terms)
         return beside(game, clustering, optax.adam(config.reader_rate)) if clustering else game
 
-    @jax.jit
-    def read(params, extra, key, batch):
-        """Return the category [B] that the reader sees in data."""
+    def category(params, extra, x):
+        """Return the category [B] that q(c|x) sees in x."""
         if clustering:
-            return clustering.logits(params, extra, data.see(batch)).argmax(-1)
-        features = gan.judge(params, extra, data.see(batch)).features
+            return clustering.logits(params, extra, x).argmax(-1)
+        features = gan.judge(params, extra, x).features
         return reader.apply({"params": params[READER]}, features)[:, : config.categories].argmax(-1)
+
+    read = jax.jit(lambda params, extra, key, batch: category(params, extra, data.see(batch)))
 
     def accuracy(state, part):
         """Return how often a category, matched to the class it most often is in training, names the right class."""
@@ -126,6 +127,19 @@ def build(config: Config) -> Experiment:
         truth = over(lambda _, batch: batch["label"], KEY, test, batch_size=500)
         return {"accuracy of categories": 100 * matched_accuracy(found[0], train["label"], found[1], truth)}
 
+    @jax.jit
+    def as_asked(params, extra, key, batch):
+        """Return whether q(c|x) reads off each of what is generated the category that it was generated with, [B]."""
+        z = gan.prior(key, len(batch["index"]))
+        asked = z[:, z.shape[1] - config.categories - config.continuous :][:, : config.categories].argmax(-1)
+        return category(params, extra, gan.generate(params, extra, z)) == asked
+
+    def followed(state):
+        """Return how often q(c|x) reads off what is generated the category that it was generated with."""
+        index = {"index": np.arange(2000, dtype=np.int32)}
+        found = over(partial(as_asked, generated_by(state), state.extra), KEY, index, batch_size=500)
+        return {"generated in the category asked": 100 * float(found.mean())}
+
     def pictures(state):
         if not data.images:
             return {}
@@ -137,13 +151,14 @@ def build(config: Config) -> Experiment:
 
     def finish(state, progress: Progress) -> Result:
         result = scores.finish(state, config.samples, progress)
-        found = accuracy(state, "test")
+        found = accuracy(state, "test") | followed(state)
         return result._replace(
             scores=found | dict(result.scores),
             units=dict.fromkeys(found, "%") | dict(result.units),
             better=dict.fromkeys(found, "higher") | dict(result.better),
             protocol=f"{result.protocol} Accuracy of categories: the category that q(c|x) reads in a test example "
-            "stands for the class it most often is among 5000 training examples; labels serve nothing else.",
+            "stands for the class it most often is among 5000 training examples; labels serve nothing else. "
+            "Generated in the category asked: 2000 samples, as q(c|x) reads them.",
         )
 
     return Experiment(
@@ -170,7 +185,8 @@ def clustering_of(config: Config, images: bool) -> Clustering | None:
         raise ValueError(f"--information-from real distorts images, the examples of {config.data} are none")
     strength = config.distortion
     augment = partial(affine, rotate=0.3 * strength, scale=0.15 * strength, shear=0.3 * strength, shift=0.09 * strength)
-    return Clustering(Clusterer(config.categories, config.reader_hidden, **config.types), augment, config.attempts)
+    clusterer = Clusterer(config.categories, config.reader_hidden, **config.types)
+    return Clustering(clusterer, augment, config.steps // 2, config.attempts)
 
 
 def sweeps(z: jax.Array, categories: int, continuous: int) -> dict[str, np.ndarray]:

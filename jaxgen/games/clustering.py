@@ -28,12 +28,14 @@ class Clustering(NamedTuple):
     """What is trained, and against what. The weights are the paper's, and so in the mean, on MNIST, is the radius.
 
     augment: (key, x [B, ...]) -> x, what must not change a category. attempts: independent starts.
+    settle: steps in which the attempts compete; after them the best one stays the best, as each has its own categories.
     radius: the adversarial step, as a share of the way to the nearest other example of the batch.
     information: its weight beside both divergences. balance: see `negative_information`.
     """
 
     clusterer: Clusterer
     augment: Callable[[Array, Array], Array]
+    settle: int
     attempts: int = 4
     radius: float = 0.2
     information: float = 0.1
@@ -43,7 +45,11 @@ class Clustering(NamedTuple):
         """Return (params, extra), both with a leading axis [attempts]. x: [B, ...]."""
         keys = jax.random.split(key, self.attempts)
         fresh = jax.vmap(lambda key: self.clusterer.init(key, x, train=True))(keys)
-        return fresh.pop("params"), {"objective": jnp.zeros(self.attempts), **fresh}
+        return fresh.pop("params"), {"objective": jnp.zeros(self.attempts), "age": jnp.int32(0), **fresh}
+
+    def settled(self, extra: Mapping[str, Any]) -> Array:
+        """Say whether the best attempt will stay the best. extra: of the whole game."""
+        return extra[NAME]["age"] >= self.settle
 
     def logits(self, params: Mapping[str, Any], extra: Mapping[str, Any], x: Array) -> Array:
         """Return what the best attempt so far makes of x [B, ...], [B, K]. params, extra: of the whole game."""
@@ -77,7 +83,8 @@ class Clustering(NamedTuple):
             one = jax.vmap(lambda params, stats, key: self.objective(params, stats, x, radius, key))
             values, stats = one(params[NAME], old["batch_stats"], jax.random.split(key, self.attempts))
             running = MEMORY * old["objective"] + (1 - MEMORY) * jax.lax.stop_gradient(values)
-            extra = {NAME: {"objective": running, "batch_stats": stats}}
+            running = jnp.where(self.settled(state.extra), old["objective"], running)
+            extra = {NAME: {"objective": running, "age": old["age"] + 1, "batch_stats": stats}}
             return {NAME: values.sum()}, Aux(extra, {f"{NAME}/best": values.min()})
 
         return Phase((NAME,), loss)

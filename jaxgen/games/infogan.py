@@ -53,7 +53,7 @@ def information(
 
     weight: of the categories. smooth: of the continuous codes.
     clustering: reads the categories in the reader's place, and learns from real examples alone; a bound on the mutual
-    information whatever it reads, the term is then the generator's only.
+    information whatever it reads, the term is then the generator's only, and zero until the clustering has settled.
     """
     first = 0 if clustering else categories  # of what the reader reads
 
@@ -65,7 +65,8 @@ def information(
 
     def category(params, played: Played) -> Array:
         logits = clustering.logits(params, played.extra, played.fake) if clustering else read(params, played)
-        return categorical_surprise(codes(played)[:, :categories], logits[:, :categories])
+        surprise = categorical_surprise(codes(played)[:, :categories], logits[:, :categories])
+        return jnp.where(clustering.settled(played.extra), surprise, 0) if clustering else surprise
 
     def smooth_codes(params, played: Played) -> Array:
         return gaussian_surprise(codes(played)[:, categories:], read(params, played)[:, first:])

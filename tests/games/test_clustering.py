@@ -26,7 +26,7 @@ def jitter(key, x):
     return x + 0.1 * jax.random.normal(key, x.shape)
 
 
-CLUSTERING = Clustering(Clusterer(3, (16,)), jitter, attempts=3)
+CLUSTERING = Clustering(Clusterer(3, (16,)), jitter, settle=100, attempts=3)
 
 
 def test_groups_are_found_without_a_label_and_the_objective_falls():
@@ -73,9 +73,12 @@ def test_beside_a_gan_it_learns_from_real_examples_and_the_generator_from_it():
     moved = jax.tree.map(lambda a, b: jnp.abs(a - b).max(), after.params[NAME], state.params[NAME])
     assert sum(value > 0 for value in jax.tree.leaves(moved)) >= len(jax.tree.leaves(moved)) - 1
 
-    after = jax.jit(make_step(game._replace(phases=tuple(rest))))(state, {"x": X})[0]
+    # Without an adversarial loss nothing but the categories' surprise moves the generator, once they have settled.
+    follow = jax.jit(make_step(game._replace(phases=tuple(rest))))
+    assert_same(follow(state, {"x": X})[0].params[G], state.params[G])
+    state = state.replace(extra=aged(state.extra, 100))
+    after = follow(state, {"x": X})[0]
     assert_same(after.params[NAME], state.params[NAME])
-    # Without an adversarial loss nothing but the categories' surprise moves the generator.
     assert all(
         np.abs(np.asarray(a - b)).max() > 0
         for a, b in zip(jax.tree.leaves(state.params[G]), jax.tree.leaves(after.params[G]), strict=True)
@@ -91,9 +94,27 @@ def test_the_generators_term_is_the_surprise_of_the_best_attempt():
     z = gan.prior(KEY, 6)
     fake = gan.generate(state.params, state.extra, z)
     judged = gan.judge(state.params, state.extra, fake)
-    value = terms["category"].loss(state.params, Played(z, None, X, fake, judged, judged, state.extra))
-    logits = CLUSTERING.logits(state.params, state.extra, fake)
-    np.testing.assert_allclose(value, categorical_surprise(z[:, 2:], logits), rtol=1e-5)
+    expected = categorical_surprise(z[:, 2:], CLUSTERING.logits(state.params, state.extra, fake))
+    for age, share in [(99, 0), (100, 1)]:
+        played = Played(z, None, X, fake, judged, judged, aged(state.extra, age))
+        np.testing.assert_allclose(terms["category"].loss(state.params, played), share * expected, rtol=1e-5)
+
+
+def test_attempts_compete_until_they_settle_and_go_on_learning():
+    game = beside(Game(lambda key, batch: ({}, {}), {}, ()), CLUSTERING, optax.sgd(0.1))
+    state, step = init(game, KEY, {"x": X}), jax.jit(make_step(game))
+    for age, moves in [(99, True), (100, False)]:
+        before = state.replace(extra=aged(state.extra, age))
+        after = step(before, {"x": X})[0]
+        changed = after.extra[NAME]["objective"] != before.extra[NAME]["objective"]
+        assert changed.all() if moves else not changed.any()
+        assert after.extra[NAME]["age"] == age + 1
+        assert any((a != b).any() for a, b in zip(*map(jax.tree.leaves, (after.params, before.params)), strict=True))
+
+
+def aged(extra, age):
+    """Return extra as it is after so many steps."""
+    return {**extra, NAME: {**extra[NAME], "age": jnp.int32(age)}}
 
 
 def assert_same(a, b):
