@@ -58,7 +58,7 @@ class Config(ImageGANConfig):
     """whose images q(c|x) of the categories learns from: the generated, whose codes are known, or the real, which it
     clusters (Hu et al. 2017, "IMSAT") and whose categories the generator follows in the second half of the run"""
     attempts: int = 4
-    """independent clusterings, of which the one with the best objective is read; for --information-from real"""
+    """independent clusterings, of which the one with the most information is read; for --information-from real"""
     reader_hidden: tuple[int, ...] = (400, 400)
     """widths of the layers that cluster"""
     reader_rate: float = 2e-3

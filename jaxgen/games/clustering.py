@@ -1,8 +1,9 @@
 """Clustering by self-augmented information maximisation (Hu et al. 2017, "IMSAT"), in several attempts at once.
 
 A classifier finds categories of equal size that it is sure of, and that neither a step to the nearest other example
-nor an augmentation changes. Some starts end with two classes in one category and one class in two; their objective
-is the higher one, so of independent attempts the best is found without a label.
+nor an augmentation changes. Some starts end with two classes in one category and one class in two. Their objective is
+hardly worse, but the examples tell their categories less surely: of independent attempts the one with the most mutual
+information counts, which takes no label.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +22,7 @@ from jaxgen.nn.axis import gathered
 
 Array = jax.Array
 NAME = "clusterer"  # player and network
-MEMORY = 0.99  # of the running objective that attempts are compared by
+MEMORY = 0.99  # of the running information that attempts are compared by
 
 
 class Clustering(NamedTuple):
@@ -45,7 +46,7 @@ class Clustering(NamedTuple):
         """Return (params, extra), both with a leading axis [attempts]. x: [B, ...]."""
         keys = jax.random.split(key, self.attempts)
         fresh = jax.vmap(lambda key: self.clusterer.init(key, x, train=True))(keys)
-        return fresh.pop("params"), {"objective": jnp.zeros(self.attempts), "age": jnp.int32(0), **fresh}
+        return fresh.pop("params"), {"information": jnp.zeros(self.attempts), "age": jnp.int32(0), **fresh}
 
     def settled(self, extra: Mapping[str, Any]) -> Array:
         """Say whether the best attempt will stay the best. extra: of the whole game."""
@@ -53,12 +54,15 @@ class Clustering(NamedTuple):
 
     def logits(self, params: Mapping[str, Any], extra: Mapping[str, Any], x: Array) -> Array:
         """Return what the best attempt so far makes of x [B, ...], [B, K]. params, extra: of the whole game."""
-        best = extra[NAME]["objective"].argmin()
+        best = extra[NAME]["information"].argmax()
         of_best = jax.tree.map(lambda a: a[best], (params[NAME], extra[NAME]["batch_stats"]))
         return self.clusterer.apply({"params": of_best[0], "batch_stats": of_best[1]}, x, train=False)
 
-    def objective(self, params: Any, stats: Any, x: Array, radius: Array, key: Array) -> tuple[Array, Any]:
-        """Return one attempt's objective, a scalar, and its running statistics. radius: of each example [B]."""
+    def objective(self, params: Any, stats: Any, x: Array, radius: Array, key: Array) -> tuple[Array, Array, Any]:
+        """Return one attempt's objective, its mutual information, nats, and its running statistics.
+
+        radius: of each example [B].
+        """
         keys = jax.random.split(key)
 
         def run(params, x):
@@ -71,8 +75,9 @@ class Clustering(NamedTuple):
         moved = [x + radius.reshape(-1, *[1] * (x.ndim - 1)) * step, self.augment(keys[1], x)]
         target = jax.lax.stop_gradient(logits)
         apart = sum(categorical_kl(target, run(params, other)[0]).mean() for other in moved)
-        information = negative_information(gathered(logits), balance=self.balance).mean()
-        return apart + self.information * information, changed["batch_stats"]
+        everyone = gathered(logits)
+        balanced = negative_information(everyone, balance=self.balance).mean()
+        return apart + self.information * balanced, -negative_information(everyone).mean(), changed["batch_stats"]
 
     def phase(self) -> Phase:
         """Return the move of all attempts on batches with "x" [B, ...]."""
@@ -81,11 +86,12 @@ class Clustering(NamedTuple):
             x, old = batch["x"], state.extra[NAME]
             radius = self.radius * nearest(x)
             one = jax.vmap(lambda params, stats, key: self.objective(params, stats, x, radius, key))
-            values, stats = one(params[NAME], old["batch_stats"], jax.random.split(key, self.attempts))
-            running = MEMORY * old["objective"] + (1 - MEMORY) * jax.lax.stop_gradient(values)
-            running = jnp.where(self.settled(state.extra), old["objective"], running)
-            extra = {NAME: {"objective": running, "age": old["age"] + 1, "batch_stats": stats}}
-            return {NAME: values.sum()}, Aux(extra, {f"{NAME}/best": values.min()})
+            values, now, stats = one(params[NAME], old["batch_stats"], jax.random.split(key, self.attempts))
+            running = jnp.where(
+                self.settled(state.extra), old["information"], MEMORY * old["information"] + (1 - MEMORY) * now
+            )
+            extra = {NAME: {"information": running, "age": old["age"] + 1, "batch_stats": stats}}
+            return {NAME: values.sum()}, Aux(extra, {f"{NAME}/information": now.max()})
 
         return Phase((NAME,), loss)
 

@@ -147,3 +147,12 @@ def test_vmap_over_weights_equals_a_loop():
     np.testing.assert_allclose(
         jax.vmap(gradient)(many), jnp.stack([gradient(w), gradient(2 * w)]), rtol=1e-4, atol=1e-4
     )
+
+
+def test_taps_of_few_channels_are_summed_in_full_in_half_precision():
+    x, w, _ = triple(5, 1, (9, 9), channels=8)
+    x, w = abs(x).astype(jnp.bfloat16), abs(w).astype(jnp.bfloat16)  # sums that grow lose digits on the way
+    exact = own(x.astype(jnp.float32), w.astype(jnp.float32), 1)
+    found = conv(x, w, 1)
+    assert found.dtype == jnp.bfloat16
+    np.testing.assert_allclose(found.astype(jnp.float32), exact, rtol=2.0**-8)
