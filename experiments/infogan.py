@@ -25,7 +25,7 @@ from experiments.common.gans import game_of, networks, warn
 from experiments.common.plain import Plain, drawer, generated_by, to_pixels
 from jaxgen.data.augment import affine
 from jaxgen.games.clustering import Clustering, beside
-from jaxgen.games.infogan import READER, Reader, coded, information
+from jaxgen.games.infogan import READER, Reader, coded, codes_of, information
 from jaxgen.metrics.batched import over
 from jaxgen.metrics.matching import matched_accuracy
 from jaxgen.models.clusterer import Clusterer
@@ -135,7 +135,7 @@ def build(config: Config) -> Experiment:
     def as_asked(params, extra, key, batch):
         """Return whether q(c|x) reads off each of what is generated the category that it was generated with, [B]."""
         z = gan.prior(key, len(batch["index"]))
-        asked = z[:, z.shape[1] - config.categories - config.continuous :][:, : config.categories].argmax(-1)
+        asked = codes_of(z, config.categories, config.continuous)[0].argmax(-1)
         return category(params, extra, gan.generate(params, extra, z)) == asked
 
     def followed(state):

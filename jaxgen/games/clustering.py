@@ -46,11 +46,11 @@ class Clustering(NamedTuple):
         """Return (params, extra), both with a leading axis [attempts]. x: [B, ...]."""
         keys = jax.random.split(key, self.attempts)
         fresh = jax.vmap(lambda key: self.clusterer.init(key, x, train=True))(keys)
-        return fresh.pop("params"), {"information": jnp.zeros(self.attempts), "age": jnp.int32(0), **fresh}
+        return fresh.pop("params"), {"information": jnp.zeros(self.attempts), **fresh}
 
-    def settled(self, extra: Mapping[str, Any]) -> Array:
-        """Say whether the best attempt will stay the best. extra: of the whole game."""
-        return extra[NAME]["age"] >= self.settle
+    def settled(self, moves: Array) -> Array:
+        """Say whether the best attempt will stay the best, after so many moves of the clustering, one a step."""
+        return moves >= self.settle
 
     def logits(self, params: Mapping[str, Any], extra: Mapping[str, Any], x: Array) -> Array:
         """Return what the best attempt so far makes of x [B, ...], [B, K]. params, extra: of the whole game."""
@@ -88,9 +88,9 @@ class Clustering(NamedTuple):
             one = jax.vmap(lambda params, stats, key: self.objective(params, stats, x, radius, key))
             values, now, stats = one(params[NAME], old["batch_stats"], jax.random.split(key, self.attempts))
             running = jnp.where(
-                self.settled(state.extra), old["information"], MEMORY * old["information"] + (1 - MEMORY) * now
+                self.settled(state.step), old["information"], MEMORY * old["information"] + (1 - MEMORY) * now
             )
-            extra = {NAME: {"information": running, "age": old["age"] + 1, "batch_stats": stats}}
+            extra = {NAME: {"information": running, "batch_stats": stats}}
             return {NAME: values.sum()}, Aux(extra, {f"{NAME}/information": now.max()})
 
         return Phase((NAME,), loss)

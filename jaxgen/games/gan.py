@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgen.game import Aux, Batch, Game, Phase, Player
+from jaxgen.game import Aux, Batch, Game, Phase, Player, TrainState
 from jaxgen.games.replay import Replay
 from jaxgen.losses.adversarial import Adversarial
 from jaxgen.losses.matching import feature_matching
@@ -37,7 +37,7 @@ class Weighted(NamedTuple):
 class Played(NamedTuple):
     """One round: noise z, conditions or None, what the discriminator was shown, and what it made of it.
 
-    extra: the state's, as the round began.
+    state: as the round began.
     """
 
     z: Array
@@ -46,7 +46,7 @@ class Played(NamedTuple):
     fake: Array
     on_real: Judged
     on_fake: Judged
-    extra: Mapping[str, Extra]
+    state: TrainState
 
 
 class Term(NamedTuple):
@@ -138,7 +138,7 @@ def gan_game(
         real, fake = show(keys[1], state.step, batch["x"]), show(keys[2], state.step, fake)
         on_real, extra[D] = learn(gan.discriminator, params[D], extra[D], real, own)
         on_fake, extra[D] = learn(gan.discriminator, params[D], extra[D], fake, own)
-        return Played(z, own, real, fake, on_real, on_fake, state.extra), extra
+        return Played(z, own, real, fake, on_real, on_fake, state), extra
 
     def discriminate(params, state, played, key):
         """Return the discriminator's loss and its metrics."""

@@ -40,6 +40,12 @@ class Reader(nn.Module):
         return nn.Dense(self.codes, **types)(hidden).astype(jnp.float32)
 
 
+def codes_of(z: Array, categories: int, continuous: int) -> tuple[Array, Array]:
+    """Return the categories [n, categories], one-hot, and the continuous codes [n, continuous] of z; see `coded`."""
+    first, end = z.shape[1] - categories - continuous, z.shape[1] - continuous
+    return z[:, first:end], z[:, end:]
+
+
 def information(
     reader: nn.Module,
     categories: int,
@@ -57,19 +63,19 @@ def information(
     """
     first = 0 if clustering else categories  # of what the reader reads
 
-    def codes(played: Played) -> Array:
-        return played.z[:, played.z.shape[1] - categories - continuous :]
-
     def read(params, played: Played) -> Array:
         return reader.apply({"params": params[READER]}, played.on_fake.features)
 
     def category(params, played: Played) -> Array:
-        logits = clustering.logits(params, played.extra, played.fake) if clustering else read(params, played)
-        surprise = categorical_surprise(codes(played)[:, :categories], logits[:, :categories])
-        return jnp.where(clustering.settled(played.extra), surprise, 0) if clustering else surprise
+        code, _ = codes_of(played.z, categories, continuous)
+        if not clustering:
+            return categorical_surprise(code, read(params, played)[:, :categories])
+        surprise = categorical_surprise(code, clustering.logits(params, played.state.extra, played.fake))
+        moves = played.state.step + 1  # the clustering moves first in each step
+        return jnp.where(clustering.settled(moves), surprise, 0)
 
     def smooth_codes(params, played: Played) -> Array:
-        return gaussian_surprise(codes(played)[:, categories:], read(params, played)[:, first:])
+        return gaussian_surprise(codes_of(played.z, categories, continuous)[1], read(params, played)[:, first:])
 
     terms = {}
     if categories:

@@ -136,7 +136,7 @@ conv_kernel.defvjp(
 
 def _one_product(stride: int, kernel: tuple[int, int], channels: int) -> bool:
     """Say whether one product over all taps is fastest, where the narrower side that it is formed on has `channels`."""
-    return stride == 1 and (channels < NARROW or tuple(kernel) == (1, 1))
+    return stride == 1 and (channels < NARROW or kernel == (1, 1))
 
 
 def _added(x: Array, w: Array, padding: list[tuple[int, int]]) -> Array:

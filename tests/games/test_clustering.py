@@ -76,7 +76,7 @@ def test_beside_a_gan_it_learns_from_real_examples_and_the_generator_from_it():
     # Without an adversarial loss nothing but the categories' surprise moves the generator, once they have settled.
     follow = jax.jit(make_step(game._replace(phases=tuple(rest))))
     assert_same(follow(state, {"x": X})[0].params[G], state.params[G])
-    state = state.replace(extra=aged(state.extra, 100))
+    state = aged(state, 100)
     after = follow(state, {"x": X})[0]
     assert_same(after.params[NAME], state.params[NAME])
     assert all(
@@ -96,7 +96,7 @@ def test_the_generators_term_is_the_surprise_of_the_best_attempt():
     judged = gan.judge(state.params, state.extra, fake)
     expected = categorical_surprise(z[:, 2:], CLUSTERING.logits(state.params, state.extra, fake))
     for age, share in [(99, 0), (100, 1)]:
-        played = Played(z, None, X, fake, judged, judged, aged(state.extra, age))
+        played = Played(z, None, X, fake, judged, judged, aged(state, age - 1))  # the clustering has moved in this step
         np.testing.assert_allclose(terms["category"].loss(state.params, played), share * expected, rtol=1e-5)
 
 
@@ -104,17 +104,17 @@ def test_attempts_compete_until_they_settle_and_go_on_learning():
     game = beside(Game(lambda key, batch: ({}, {}), {}, ()), CLUSTERING, optax.sgd(0.1))
     state, step = init(game, KEY, {"x": X}), jax.jit(make_step(game))
     for age, moves in [(99, True), (100, False)]:
-        before = state.replace(extra=aged(state.extra, age))
+        before = aged(state, age)
         after = step(before, {"x": X})[0]
         changed = after.extra[NAME]["information"] != before.extra[NAME]["information"]
         assert changed.all() if moves else not changed.any()
-        assert after.extra[NAME]["age"] == age + 1
+        assert after.step == age + 1
         assert any((a != b).any() for a, b in zip(*map(jax.tree.leaves, (after.params, before.params)), strict=True))
 
 
-def aged(extra, age):
-    """Return extra as it is after so many steps."""
-    return {**extra, NAME: {**extra[NAME], "age": jnp.int32(age)}}
+def aged(state, age):
+    """Return the state as if so many steps had been played."""
+    return state.replace(step=jnp.int32(age))
 
 
 def assert_same(a, b):

@@ -97,7 +97,7 @@ def test_the_codes_are_read_off_what_they_made_and_both_players_gain():
 
     z = gan.prior(KEY, 6)
     judged = gan.judge(state.params, state.extra, gan.generate(state.params, state.extra, z))
-    value = terms["category"].loss(state.params, Played(z, None, X, X, judged, judged, {}))
+    value = terms["category"].loss(state.params, Played(z, None, X, X, judged, judged, state))
     logits = reader.apply({"params": state.params[READER]}, judged.features)[:, :categories]
     np.testing.assert_allclose(value, categorical_surprise(z[:, 2:5], logits), rtol=1e-6)
 
