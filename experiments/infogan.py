@@ -60,7 +60,7 @@ class Config(ImageGANConfig):
 
     information_from: Literal["generated", "real"] = "generated"
     """whose images q(c|x) of the categories learns from: the generated, whose codes are known, or the real, which it
-    clusters (Hu et al. 2017, "IMSAT") and whose categories the generator follows in the second half of the run"""
+    clusters (Hu et al. 2017, "IMSAT") and whose categories the generator follows in the last quarter of the run"""
     attempts: int = 4
     """independent clusterings, of which the one with the most information is read; for --information-from real"""
     reader_hidden: tuple[int, ...] = (400, 400)
@@ -190,7 +190,7 @@ def clustering_of(config: Config, images: bool) -> Clustering | None:
     strength = config.distortion
     augment = partial(affine, rotate=0.3 * strength, scale=0.15 * strength, shear=0.3 * strength, shift=0.09 * strength)
     clusterer = Clusterer(config.categories, config.reader_hidden, **config.types)
-    return Clustering(clusterer, augment, config.steps // 2, config.attempts)
+    return Clustering(clusterer, augment, config.steps * 3 // 4, config.attempts)
 
 
 def sweeps(z: jax.Array, categories: int, continuous: int) -> dict[str, np.ndarray]:
