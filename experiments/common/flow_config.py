@@ -26,6 +26,8 @@ class FlowConfig(Common):
     """residual blocks of the networks of images that have them"""
     activation: Literal["relu", "tanh", "silu"] = "relu"
     """activation of the networks"""
+    components: int = 0
+    """normal distributions in the noise, a mixture that is learned too, for data in separate modes; 0 for one, fixed"""
     alpha: float = 0.05
     """images enter by the logit of alpha + (1 - 2 alpha) x"""
     learning_rate: float = 1e-3
@@ -49,6 +51,7 @@ class FlowConfig(Common):
         if self.integral_points < 0 or self.integral_points % 2:
             raise ValueError(f"--integral-points must be even and not negative, got {self.integral_points}")
         check_widths(self, "hidden", "width", "blocks", "bound_samples")
+        check_range(self, "components", 0)
         check_range(self, "alpha", 0, 0.5)
         check_range(self, "ema", 0, 1)
         for name in ("learning_rate", "clip"):

@@ -21,11 +21,13 @@ from jaxgen.bijectors.logit import Logit
 from jaxgen.data import Dataset
 from jaxgen.games.flow import flow_game
 from jaxgen.models.dequantise import Noise
-from jaxgen.models.flow import Flow
+from jaxgen.models.flow import NORMAL, Flow
+from jaxgen.models.mixture import Mixture
 from jaxgen.run.data import open_data
 from jaxgen.run.experiment import Experiment
 
 Array = jax.Array
+BASE_RATE = 20  # a mixture's step size over the networks': it finds the modes before they draw bridges between them
 Make = Callable[[Any, tuple[int, ...]], Bijector]
 """(configuration, shape of an example) -> bijector of what comes out of the logit, for images, or of rows."""
 
@@ -46,7 +48,11 @@ def build(
 
     def flow_of(make):
         bijector = make(config, seen.shape)
-        return Flow(Chain([Logit(config.alpha), bijector]) if seen.images else bijector, (math.prod(seen.shape),))
+        if seen.images:
+            bijector = Chain([Logit(config.alpha), bijector])
+        size = math.prod(seen.shape)
+        base = Mixture(config.components, size, config.types["param_dtype"]) if config.components else NORMAL
+        return Flow(bijector, (size,), base)
 
     trained, flow = flow_of(make), flow_of(exact or make)
     noise = noise_of(config, seen)
@@ -58,7 +64,9 @@ def build(
 
     def game(config):
         cut = [optax.clip_by_global_norm(config.clip)] if config.clip else []
-        tx = optax.chain(*cut, optax.adam(optax.cosine_decay_schedule(config.learning_rate, config.steps)))
+        faster = optax.masked(optax.scale(BASE_RATE), lambda parts: {name: name == "base" for name in parts})
+        adam = optax.adam(optax.cosine_decay_schedule(config.learning_rate, config.steps))
+        tx = optax.chain(*cut, adam, *[faster] * bool(config.components))
         return flow_game(trained, tx, noise=noise, condition=lambda batch: batch.get("condition"), ema=config.ema)
 
     def pictures(state):

@@ -41,6 +41,6 @@ def flow_game(
         log_prob = (flow.log_prob(params, x, condition(batch), key=estimate) - log_q).mean()
         return {"flow": -log_prob}, Aux({}, {"flow/log_prob": log_prob})
 
-    moves = ("flow",) if noise is None else ("flow", "noise")
+    moves = flow.networks if noise is None else (*flow.networks, "noise")
     average = dict.fromkeys(moves, ema) if ema else {}
     return Game(init, {"flow": Player(moves, tx)}, (Phase(("flow",), loss),), average)

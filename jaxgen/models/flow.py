@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.bijectors.base import Array, Bijector, per_example
+from jaxgen.models.mixture import Mixture
 
 
 class Base(NamedTuple):
@@ -22,19 +23,28 @@ LOGISTIC = Base(lambda z: jax.nn.log_sigmoid(z) + jax.nn.log_sigmoid(-z), jax.ra
 
 
 class Flow(NamedTuple):
-    """Data x [B, ...] -> noise z [B, *shape] by a bijector; the parameters are {"flow": ...}.
+    """Data x [B, ...] -> noise z [B, *shape] by a bijector; the parameters are those of `networks`.
 
-    shape: of one example's noise. condition [B, ...]: what the density is conditional on, where the bijector's
-    networks take it. A Flow is a description: its methods are pure functions of the parameters.
+    shape: of one example's noise. base: its density; one that is learned is of vectors [B, D]. condition [B, ...]: what
+    the density is conditional on, where the bijector's networks take it. A Flow is a description: its methods are pure
+    functions of the parameters.
     """
 
     bijector: Bijector
     shape: tuple[int, ...]
-    base: Base = NORMAL
+    base: Base | Mixture = NORMAL
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """What has parameters, by name: the bijector, and a base that is learned."""
+        return ("flow", "base") if isinstance(self.base, Mixture) else ("flow",)
 
     def init(self, key: Array, x: Array, condition: Array | None = None) -> dict[str, Any]:
         """Return fresh parameters; layers that start from data start from x [B, ...], which must be real data."""
-        return {"flow": self.bijector.init(key, x, condition)["params"]}
+        params = {"flow": self.bijector.init(key, x, condition)["params"]}
+        if isinstance(self.base, Mixture):
+            params["base"] = self.base.init(jax.random.fold_in(key, 1), jnp.zeros((1, *self.shape)))["params"]
+        return params
 
     def encode(
         self, params: Any, x: Array, condition: Array | None = None, *, key: Array | None = None
@@ -50,10 +60,22 @@ class Flow(NamedTuple):
         """Return the x [B, ...] of noise z [B, *shape], and log|det dx/dz| [B] in nats."""
         return self.bijector.apply({"params": params["flow"]}, z, condition, method="inverse")
 
+    def noise_log_prob(self, params: Any, z: Array, temperature: Array | float = 1.0) -> Array:
+        """Return the log-density [B] in nats of noise z [B, *shape] that `temperature` has scaled."""
+        if isinstance(self.base, Mixture):
+            return self.base.apply({"params": params["base"]}, z, temperature)
+        return per_example(self.base.log_prob(z / temperature)) - z[0].size * jnp.log(temperature)
+
+    def noise(self, params: Any, key: Array, n: int, temperature: Array | float = 1.0) -> Array:
+        """Return noise [n, *shape] that `temperature` has scaled; of a mixture, each component about its mean."""
+        if isinstance(self.base, Mixture):
+            return self.base.apply({"params": params["base"]}, key, n, temperature, method="sample")
+        return temperature * self.base.sample(key, (n, *self.shape))
+
     def log_prob(self, params: Any, x: Array, condition: Array | None = None, *, key: Array | None = None) -> Array:
         """Return log p(x) [B] in nats. key: as for `encode`."""
         z, log_det = self.encode(params, x, condition, key=key)
-        return per_example(self.base.log_prob(z)) + log_det
+        return self.noise_log_prob(params, z) + log_det
 
     def sample(
         self, params: Any, key: Array, n: int, condition: Array | None = None, *, temperature: Array | float = 1.0
@@ -65,7 +87,6 @@ class Flow(NamedTuple):
         self, params: Any, key: Array, n: int, condition: Array | None = None, *, temperature: Array | float = 1.0
     ) -> tuple[Array, Array]:
         """Return n samples [n, ...], and the log-densities [n] in nats that they were drawn from."""
-        noise = self.base.sample(key, (n, *self.shape))
-        x, log_det = self.decode(params, temperature * noise, condition)
-        numbers = noise[0].size
-        return x, per_example(self.base.log_prob(noise)) - numbers * jnp.log(temperature) - log_det
+        z = self.noise(params, key, n, temperature)
+        x, log_det = self.decode(params, z, condition)
+        return x, self.noise_log_prob(params, z, temperature) - log_det

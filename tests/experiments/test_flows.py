@@ -41,6 +41,7 @@ def table(tmp_path_factory):
         (maf, ["--layers=1"]),
         slow(realnvp, ["--layers=2", "--ema=0.9", "--clip=1", "--mix"]),
         slow(spline_flow, ["--layers=2", "--data=ring", "--precision=float64"]),
+        slow(spline_flow, ["--layers=2", "--components=9", "--precision=float64", "--ema=0.9"]),
         slow(spline_flow, ["--layers=1", "--kind=autoregressive", "--no-mix"]),
         slow(ffjord, ["--steps=2", "--chunk=1", "--tolerance=1e-2"]),
     ],
@@ -59,7 +60,7 @@ def test_flows_of_the_plane(module, flags, tmp_path):
     [
         (nice, ["--pairs=1"]),
         slow(realnvp, ["--data=digits", "--precision=bfloat16"]),
-        slow(glow, ["--depth=2", "--dequantise=variational", "--bound-samples=2"]),
+        slow(glow, ["--depth=2", "--dequantise=variational", "--bound-samples=2", "--components=3"]),
         slow(maf, ["--data=digits", "--layers=1"]),
         slow(conditional_flow, ["--depth=1"]),
         slow(conditional_flow, ["--depth=1", "--condition=coarse"]),
