@@ -23,14 +23,12 @@ class Log:
 
     def __init__(self, folder: RunFolder, *, steps: int, first: int):
         """steps: of the whole run. first: those done by earlier processes."""
-        from tensorboardX import SummaryWriter
-
         self.folder, self.steps, self.first = folder, steps, first
         earlier = [row["time/seconds"] for row in read_metrics(folder.metrics) if "time/seconds" in row]
         self._before = earlier[-1] if earlier else 0.0
         self._start = self._mark = time.perf_counter()
         purge = first + 1 if first else None
-        self._board = SummaryWriter(str(folder.path / "tensorboard"), purge_step=purge, write_to_disk=True)
+        self._board = _summary_writer()(str(folder.path / "tensorboard"), purge_step=purge, write_to_disk=True)
         self._live = sys.stderr.isatty()  # a file or a pipe gets a line now and then
         self._bar = tqdm(
             total=steps, initial=first, unit="step", mininterval=0.2 if self._live else 10.0, dynamic_ncols=self._live
@@ -95,3 +93,16 @@ def _version(package: str) -> str:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return "not installed"
+
+
+def _summary_writer() -> type:
+    """Return tensorboardX's writer, without torch, which it imports where there is one: seconds."""
+    absent = "torch" not in sys.modules
+    if absent:
+        sys.modules["torch"] = None  # an import of it fails, as where it is not installed
+    try:
+        from tensorboardX import SummaryWriter
+    finally:
+        if absent:
+            del sys.modules["torch"]
+    return SummaryWriter
