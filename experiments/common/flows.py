@@ -64,9 +64,9 @@ def build(
 
     def game(config):
         cut = [optax.clip_by_global_norm(config.clip)] if config.clip else []
-        faster = optax.masked(optax.scale(BASE_RATE), lambda parts: {name: name == "base" for name in parts})
         adam = optax.adam(optax.cosine_decay_schedule(config.learning_rate, config.steps))
-        tx = optax.chain(*cut, adam, *[faster] * bool(config.components))
+        of_base = optax.masked(optax.scale(BASE_RATE), lambda parts: {name: name == "base" for name in parts})
+        tx = optax.chain(*cut, adam, *([of_base] if config.components else []))
         return flow_game(trained, tx, noise=noise, condition=lambda batch: batch.get("condition"), ema=config.ema)
 
     def pictures(state):

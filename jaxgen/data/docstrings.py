@@ -5,17 +5,16 @@ are parsed and never imported, so no optional dependency is missed and no warnin
 """
 
 import ast
-import importlib.util
 import zlib
 from collections.abc import Iterator
 from importlib import metadata
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from jaxgen.data.dataset import PARTS, Dataset
 from jaxgen.data.documents import first_of_each, word_counts
+from jaxgen.data.installed import inside
 
 TOPICS = (
     *("numpy.ma", "numpy.polynomial"),
@@ -59,8 +58,7 @@ def load() -> Dataset:
 def read(topic: int) -> Iterator[Document]:
     """Reads the documents of one of `TOPICS`, in the order of its files: public functions and classes of modules."""
     package, _, part = TOPICS[topic].partition(".")
-    # The package alone is looked up: to find a subpackage, the import system would run its parents.
-    root = Path(importlib.util.find_spec(package).submodule_search_locations[0]) / part
+    root = inside(package, part)
     for path in sorted(root.rglob("*.py")):
         if any("test" in name or "extern" in name for name in path.relative_to(root).parts):
             continue

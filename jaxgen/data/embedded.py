@@ -4,12 +4,10 @@ The files are opened where the wheels lay them, never through the packages' fetc
 network for a file they lack.
 """
 
-from importlib.util import find_spec
-from pathlib import Path
-
 import numpy as np
 
 from jaxgen.data.dataset import Dataset
+from jaxgen.data.installed import inside
 from jaxgen.data.split import split_indices, stratified_indices, take
 
 PATCH = 32
@@ -24,7 +22,7 @@ PATCHES = {"train": 8000, "validation": 1000, "test": 1000}
 
 def digits() -> Dataset:
     """Handwritten digits of scikit-learn: 1,797 images 8x8x1 with 17 intensities, ten classes."""
-    rows = np.loadtxt(_file("sklearn/datasets/data/digits.csv.gz"), delimiter=",")
+    rows = np.loadtxt(inside("sklearn", "datasets/data/digits.csv.gz"), delimiter=",")
     arrays = {
         "image": rows[:, :-1].reshape(-1, 8, 8, 1).astype(np.uint8),
         "label": rows[:, -1].astype(np.int32),
@@ -56,7 +54,8 @@ def photos() -> Dataset:
 
 def faces() -> Dataset:
     """100 faces 25x25x1 of Labeled Faces in the Wild, as scikit-image ships them; no labels."""
-    image = np.load(_file("skimage/data/lfw_subset.npy"), allow_pickle=False)[:100]  # the other hundred are not faces
+    image = np.load(inside("skimage", "data/lfw_subset.npy"), allow_pickle=False)
+    image = image[:100]  # the other hundred are not faces
     image = np.round(255 * image).astype(np.uint8)[..., None]
     return Dataset(
         name="faces",
@@ -70,15 +69,9 @@ def _photograph(file: str) -> np.ndarray:
     from PIL import Image
 
     package, _, name = file.partition("/")
-    folder = {"skimage": "skimage/data", "sklearn": "sklearn/datasets/images"}[package]
-    with Image.open(_file(f"{folder}/{name}")) as image:
+    folder = {"skimage": "data", "sklearn": "datasets/images"}[package]
+    with Image.open(inside(package, f"{folder}/{name}")) as image:
         return np.asarray(image.convert("RGB"))
-
-
-def _file(name: str) -> Path:
-    """Return a file of a package, without the second that importing the package takes."""
-    package, _, rest = name.partition("/")
-    return Path(find_spec(package).submodule_search_locations[0]) / rest
 
 
 def _patches(random: np.random.RandomState, photograph: np.ndarray, n: int) -> np.ndarray:
