@@ -22,6 +22,8 @@ from benchmarks.results import writable
 from benchmarks.time_to_quality import follow
 from jaxgen.run.cli import parse, refuse
 
+CACHES = ("JAX_COMPILATION_CACHE_DIR", "JAX_ENABLE_COMPILATION_CACHE")  # what would be used in the place of ours
+
 
 @dataclass(frozen=True)
 class Config:
@@ -76,8 +78,7 @@ def seconds(name: str, cache: str) -> float | None:
     """Return the seconds to the first step, with this cache folder."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         command = [sys.executable, "-m", f"experiments.{name}", "--chunk", "1", "--out", folder]
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("JAX_")}
-        environment |= {"JAXGEN_CACHE": cache}
+        environment = {key: value for key, value in os.environ.items() if key not in CACHES} | {"JAXGEN_CACHE": cache}
         start = time.perf_counter()
         quiet = subprocess.DEVNULL
         process = subprocess.Popen(command, stdout=quiet, stderr=quiet, env=environment)
