@@ -76,7 +76,7 @@ def build(config: Config) -> Experiment:
         gan = gan._replace(discriminator=gan.discriminator.clone(blind=True))
     draw = drawer(gan, lambda index: jax.nn.one_hot(index % classes, classes))
     scores = ImageScores(data, draw, config.features or "classifier", config.samples)
-    if scores.network is None:
+    if not scores.classifies:
         raise ValueError(
             f"conditional_gan is scored by a classifier: --features must be classifier, got {config.features}"
         )

@@ -1,5 +1,7 @@
 """What a generator of images is scored by: distances of sets of features, fidelity and variety."""
 
+from functools import cached_property
+
 import jax
 import numpy as np
 
@@ -11,16 +13,17 @@ from jaxgen.metrics.inception_score import inception_score_of_logits
 from jaxgen.metrics.kernel_distance import kernel_distance
 from jaxgen.metrics.neighbours import neighbours
 from jaxgen.run.experiment import Progress, Result
-from jaxgen.run.features import FeatureNetwork, feature_network
+from jaxgen.run.features import WIDTH, FeatureNetwork, check_classes, feature_network
 from jaxgen.run.named import named
 
 KEY = jax.random.key(0)
 WATCHED = 2000  # generated examples of the scores during a run
 NEAR = 2000  # of each set, for precision and recall
+REAL = 10_000  # validation images, at most
 
 
 class ImageScores:
-    """Distances to a set of images, in features."""
+    """Distances to a set of images, in features; a classifier of them learns at the first evaluation."""
 
     watch, mode = "fid", "min"
 
@@ -29,25 +32,37 @@ class ImageScores:
 
         Raises ValueError for features that do not fit the data, or more of them than samples or validation images.
         """
-        self.data, self.draw = data, draw
-        self.network: FeatureNetwork | None = None
-        if kind == "classifier":
-            self.network = feature_network(data.data)
-            self.logits = Features("logits", jax.jit(self.network.logits))
-            dense = jax.jit(lambda images: self.network.apply(images)[-1])
-            told = f"of a classifier of {100 * self.network.accuracy:.1f} % test accuracy, trained on this training set"
-            self.features, self.told = Features("classifier", dense), told
-        else:
-            self.features = Features(kind, named("--features", kind, {"pixels": PIXELS.apply}))
-            self.told = "that are the pixels" if kind == "pixels" else f"of {kind}"
-        self.of_validation = self._real("validation")
-        size = len(self.of_validation.mean)
-        check_number(self.of_validation.number, size, what="validation")
+        self.data, self.draw, self.kind = data, draw, kind
+        self.classifies = kind == "classifier"
+        if self.classifies:
+            check_classes(data.data)
+        size = WIDTH if self.classifies else len(self.of_validation.mean)
+        check_number(len(data.some("validation", REAL)), size, what="validation")
         check_number(samples, size, what="generated")
         self.watched = max(WATCHED, size)
 
-    def _real(self, part: str) -> Moments:
-        return moments(self.features.of(to_pixels(self.data.some(part, 10_000))))
+    @cached_property
+    def network(self) -> FeatureNetwork | None:
+        """The classifier, or None where others give the features."""
+        return feature_network(self.data.data) if self.classifies else None
+
+    @cached_property
+    def logits(self) -> Features:
+        """What the classifier says."""
+        return Features("logits", jax.jit(self.network.logits))
+
+    @cached_property
+    def features(self) -> Features:
+        """Where sets are compared."""
+        if self.classifies:
+            apply = self.network.apply
+            return Features(self.kind, jax.jit(lambda images: apply(images)[-1]))
+        return Features(self.kind, named("--features", self.kind, {"pixels": PIXELS.apply}))
+
+    @cached_property
+    def of_validation(self) -> Moments:
+        """The moments of the validation images."""
+        return moments(self.features.of(to_pixels(self.data.some("validation", REAL))))
 
     def evaluate(self, state: TrainState) -> dict[str, float]:
         """Return the scores of an evaluation."""
@@ -77,13 +92,17 @@ class ImageScores:
                 # Samples may come class by class in turn, which splits would fall in step with.
                 logits = np.random.default_rng(0).permutation(self.logits.of(sets[name]))
                 tables[name]["Inception score"] = inception_score_of_logits(logits, splits=10).mean
+        told = "that are the pixels" if self.kind == "pixels" else f"of {self.kind}"
+        if self.network is not None:
+            accuracy = f"{100 * self.network.accuracy:.1f} %"
+            told = f"of a classifier of {accuracy} test accuracy, trained on this training set"
         return Result(
             scores=tables["model"],
             baselines=tables["train"],
             units=units,
             better={name: better.get(name, "lower") for name in tables["model"]},
             protocol=f"{len(sets['model'])} samples against {len(sets['test'])} test images, in "
-            f"{found['test'].shape[1]} features {self.told}; KID over 10 blocks; precision, "
+            f"{found['test'].shape[1]} features {told}; KID over 10 blocks; precision, "
             "recall, density and coverage with k = 5 "
             f"of at most {NEAR} images each. The baseline, the floor, is {len(sets['train'])} training images in the "
             f"place of samples. The checkpoint has the least FID of {self.watched} samples to validation images.",

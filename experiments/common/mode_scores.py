@@ -1,5 +1,7 @@
 """What a generator is scored by where the modes of its data can be counted."""
 
+from functools import cached_property
+
 import jax
 import numpy as np
 
@@ -10,7 +12,7 @@ from jaxgen.game import TrainState
 from jaxgen.metrics.features import Features
 from jaxgen.metrics.modes import LabelModes, label_modes, mixture_modes, stacked_labels
 from jaxgen.run.experiment import Progress, Result
-from jaxgen.run.features import feature_network
+from jaxgen.run.features import FeatureNetwork, check_classes, feature_network
 
 KEY = jax.random.key(0)
 WATCHED = 2000  # generated examples of the scores during a run
@@ -68,9 +70,17 @@ class StackedScores:
 
     def __init__(self, data: Plain, base: Dataset, draw: Draw):
         """base: the set of single images."""
-        self.data, self.draw, self.network = data, draw, feature_network(base)
-        self.classes = len(base.classes)
-        self.logits = Features("logits", jax.jit(self.network.logits))
+        self.data, self.draw, self.base, self.classes = data, draw, base, check_classes(base)
+
+    @cached_property
+    def network(self) -> FeatureNetwork:
+        """The classifier, which learns when it is first asked: at the first evaluation."""
+        return feature_network(self.base)
+
+    @cached_property
+    def logits(self) -> Features:
+        """What it says."""
+        return Features("logits", jax.jit(self.network.logits))
 
     def modes(self, x: np.ndarray) -> LabelModes:
         """Return what modes are among x [N, H, W, 3] in [-1, 1]."""

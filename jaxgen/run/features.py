@@ -49,7 +49,7 @@ def feature_network(data: Dataset) -> FeatureNetwork:
     Training takes some seconds for a small set, and two passes a minute or so for one of 60,000 images on two cores.
     Raises ValueError for data without images or labels, or with fewer than two classes.
     """
-    classes = _check(data)
+    classes = check_classes(data)
     model = Classifier(ConvFeatures(CHANNELS, WIDTH), Head(classes))
     train = {key: np.asarray(data.train[key]) for key in ("image", "label")}
     entry = _entry(data, train, classes)
@@ -62,8 +62,8 @@ def feature_network(data: Dataset) -> FeatureNetwork:
     return FeatureNetwork(partial(model.features, params), partial(model.logits, params), notes["accuracy"])
 
 
-def _check(data: Dataset) -> int:
-    """Return the number of classes."""
+def check_classes(data: Dataset) -> int:
+    """Return the number of classes. Raises ValueError as `feature_network` does, before any training."""
     for key in ("image", "label"):
         if key not in data.train:
             raise ValueError(f"a feature network needs {key}s to learn from, data set {data.name!r} has none")
