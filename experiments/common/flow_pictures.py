@@ -57,7 +57,7 @@ def plane_pictures(flow: Flow, params: Any, view: View) -> dict[str, np.ndarray]
     extent = box(np.asarray(view.some("validation", 4000)["x"]), 0.08)
     samples = np.asarray(sampler(flow)(params, KEY, 4000))
     log_prob = partial(jax.jit(flow.log_prob), params)
-    canvas = densities(log_prob, extent, truth=view.data.log_density, samples=samples, nats=10.0, inside=2)
+    canvas = densities(log_prob, extent, truth=view.data.log_density, samples=samples, nats=10.0, inside=1)
     return {"density": canvas}
 
 
