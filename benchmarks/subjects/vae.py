@@ -23,5 +23,5 @@ def subject(*, dtype: jnp.dtype | None = None, batch_size: int = BATCH_SIZE, hid
         game=vae_game(VAE(encoder, decoder, BERNOULLI, LATENT), optax.adam(LEARNING_RATE)),
         data={"x": binary_images(EXAMPLES, SHAPE)},
         batch_size=batch_size,
-        peers={"torch": "benchmarks.peers.vae"},
+        peers={"torch": "benchmarks.peers.vae", "pythae": "benchmarks.peers.vae_pythae"},
     )

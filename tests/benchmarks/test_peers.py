@@ -96,6 +96,29 @@ def test_peer_takes_the_same_step_from_the_same_weights_noise_and_data(setting, 
     assert difference(after.params, network, resolved) < 1e-5
 
 
+def test_pythae_has_as_many_parameters_and_the_same_loss_from_the_same_weights(setting, monkeypatch):
+    pytest.importorskip("pythae", reason="the peer needs pythae: pip install 'jaxgen[peers]'")
+    from benchmarks.peers import vae_pythae
+
+    subject, state, batch, noise = setting
+    plain, network = theirs.Network(), vae_pythae.network()
+    assert sum(p.numel() for p in network.parameters()) == sum(p.numel() for p in plain.parameters())
+    copy_across(state.params, plain)
+    named = {"encoder": network.encoder, "decoder": network.decoder}
+    for name in LAYERS:
+        side, place = name.split("_")
+        getattr(named[side], place).load_state_dict(getattr(plain, name).state_dict())
+    # Its encoder tells log-variances, ours logarithms of deviations: twice as much.
+    with torch.no_grad():
+        for parameter in network.encoder.out.parameters():
+            parameter[ours.LATENT :] *= 2
+    drawn = torch.from_numpy(noise)
+    monkeypatch.setattr(network, "_sample_gauss", lambda mean, deviation: (mean + deviation * drawn, drawn))
+    x = torch.from_numpy(np.array(batch["x"])).reshape(ours.BATCH_SIZE, -1)
+    loss, metrics = vae_pythae.loss(network, x), jax.jit(make_step(subject.game))(state, batch)[1]
+    assert loss.item() == pytest.approx(float(metrics["vae/loss"]), rel=1e-4)
+
+
 def test_both_sides_have_the_same_settings():
     for name in ("HIDDEN", "LATENT", "BATCH_SIZE", "EXAMPLES", "LEARNING_RATE"):
         assert getattr(theirs, name) == getattr(ours, name)
