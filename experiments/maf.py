@@ -37,12 +37,13 @@ class Config(FlowConfig):
 
 def masked(config: FlowConfig) -> Net:
     """Return the maker of masked networks."""
-    return partial(MADE, config.hidden, activation=ACTIVATIONS[config.activation], kernel_init=ZEROS, **config.types)
+    activation = ACTIVATIONS[config.activation]
+    return partial(MADE, config.hidden, activation=activation, kernel_init=ZEROS, scattered=True, **config.types)
 
 
 def make(config: Config, shape: tuple[int, ...]) -> Bijector:
     """Return the bijector of examples of this shape, images as vectors."""
-    return Chain([Flatten(shape), autoregressive_flow(masked(config), affine(), layers=config.layers)])
+    return Chain([Flatten(shape), autoregressive_flow(masked(config), affine(shift_first=False), layers=config.layers)])
 
 
 def build(config: Config) -> Experiment:

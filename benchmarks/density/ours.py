@@ -30,8 +30,8 @@ def bijector(kind: str, size: Size, dtype: jnp.dtype | None = None) -> Bijector:
     spline = rational_quadratic(size.bins, BOUND)
     if kind == "spline, coupling":
         return vector_flow(partial(DenseConditioner, hidden=size.hidden, dtype=dtype), spline, layers=size.layers)
-    net = partial(MADE, size.hidden, activation=nn.relu, kernel_init=ZEROS, dtype=dtype)
-    return autoregressive_flow(net, affine() if kind == "maf" else spline, layers=size.layers)
+    net = partial(MADE, size.hidden, activation=nn.relu, kernel_init=ZEROS, scattered=True, dtype=dtype)
+    return autoregressive_flow(net, affine(shift_first=False) if kind == "maf" else spline, layers=size.layers)
 
 
 def train(kind: str, job: Job) -> Trained:

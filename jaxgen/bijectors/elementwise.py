@@ -44,15 +44,21 @@ def tanh_scale(h: Array, bound: float = 3.0) -> Array:
     return bound * jnp.tanh(h / bound)
 
 
-def affine(log_scale: Callable[[Array], Array] = tanh_scale) -> Elementwise:
-    """Return y = (x + shift) * scale, with a bounded scale; log_scale: what the network gives -> log scale."""
+def affine(log_scale: Callable[[Array], Array] = tanh_scale, *, shift_first: bool = True) -> Elementwise:
+    """Return y = (x + shift) * scale, or y = x * scale + shift, with a bounded scale.
+
+    log_scale: what the network gives -> log scale. shift_first: the former, as Glow's code has it; the latter is that
+    of RealNVP (Dinh et al. 2017, equation 7), in which the shift's gradient does not grow with the scale.
+    """
 
     def forward(x, p):
         log = log_scale(p[..., 1])
-        return (x + p[..., 0]) * jnp.exp(log), log
+        scale = jnp.exp(log)
+        return (x + p[..., 0]) * scale if shift_first else x * scale + p[..., 0], log
 
     def inverse(y, p):
         log = log_scale(p[..., 1])
-        return y * jnp.exp(-log) - p[..., 0], -log
+        scale = jnp.exp(-log)
+        return y * scale - p[..., 0] if shift_first else (y - p[..., 0]) * scale, -log
 
     return Elementwise(2, forward, inverse)

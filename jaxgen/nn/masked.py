@@ -23,9 +23,13 @@ def positions(order: str, size: int) -> np.ndarray:
 
 
 class MaskedDense(nn.Module):
-    """Dense layer [B, n] -> [B, m] with only the connections of a mask [n, m] (Germain et al. 2015, equation 8)."""
+    """Dense layer [B, n] -> [B, m] with only the connections of a mask [n, m] (Germain et al. 2015, equation 8).
+
+    scattered: biases start anywhere within 1 / sqrt(n), as PyTorch's do, and not at zero.
+    """
 
     kernel_init: nn.initializers.Initializer = nn.initializers.lecun_normal()
+    scattered: bool = False
     dtype: jnp.dtype | None = None
     param_dtype: jnp.dtype = jnp.float32
 
@@ -33,9 +37,15 @@ class MaskedDense(nn.Module):
     def __call__(self, x: Array, mask: np.ndarray) -> Array:
         """x: [B, n]; mask: [n, m], true where input n may be seen by output m."""
         kernel = self.param("kernel", self.kernel_init, mask.shape, self.param_dtype)
-        bias = self.param("bias", nn.initializers.zeros, mask.shape[1:], self.param_dtype)
+        bias_init = within(len(mask) ** -0.5) if self.scattered else nn.initializers.zeros
+        bias = self.param("bias", bias_init, mask.shape[1:], self.param_dtype)
         x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
         return x @ (kernel * mask) + bias[None]
+
+
+def within(bound: float) -> nn.initializers.Initializer:
+    """Return an initialiser of numbers even between -bound and bound."""
+    return lambda key, shape, dtype: jax.random.uniform(key, shape, dtype, -bound, bound)
 
 
 class MADE(nn.Module):
@@ -46,7 +56,8 @@ class MADE(nn.Module):
     Degrees are spread evenly and not drawn. A condition [B, ...], flattened, goes into the first layer; units of degree
     0, which see nothing else, are there to tell the first number of it.
 
-    hidden: widths. order: "natural" or "reversed". kernel_init: the last layer's.
+    hidden: widths. order: "natural" or "reversed". kernel_init: the last layer's. scattered: hidden biases start apart,
+    so that rectified units bend at different places.
     Raises ValueError for x that is no [B, D], another order, or a condition unlike the one, or none, that the
     parameters were made with.
     """
@@ -56,6 +67,7 @@ class MADE(nn.Module):
     order: str = "natural"
     activation: Callable[[Array], Array] = nn.relu
     kernel_init: nn.initializers.Initializer = nn.initializers.lecun_normal()
+    scattered: bool = False
     dtype: jnp.dtype | None = None
     param_dtype: jnp.dtype = jnp.float32
 
@@ -72,13 +84,14 @@ class MADE(nn.Module):
         degrees = [place + 1, *(spread(width, lowest, last) for width in self.hidden), place.repeat(self.size)]
         masks = [below[:, None] <= above for below, above in itertools.pairwise(degrees)]
         inits = [nn.initializers.lecun_normal()] * len(self.hidden) + [self.kernel_init]
+        scattered = [self.scattered] * len(self.hidden) + [False]
         types = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        h = MaskedDense(inits[0], **types)(x, masks[0])
+        h = MaskedDense(inits[0], scattered[0], **types)(x, masks[0])
         if condition is not None:
             flat = condition.reshape(len(condition), -1)
             h = h + nn.Dense(h.shape[-1], use_bias=False, kernel_init=inits[0], name="condition", **types)(flat)
-        for mask, init in zip(masks[1:], inits[1:], strict=True):
-            h = MaskedDense(init, **types)(self.activation(h), mask)
+        for mask, init, apart in zip(masks[1:], inits[1:], scattered[1:], strict=True):
+            h = MaskedDense(init, apart, **types)(self.activation(h), mask)
         return h.reshape(*x.shape, self.size)
 
     def check(self, condition: Array | None) -> None:

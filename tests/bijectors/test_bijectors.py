@@ -34,6 +34,7 @@ TABLE = {
     "additive coupling": (Coupling(DENSE, additive()), VECTOR),
     "affine coupling, tanh": (Coupling(DENSE, affine()), ODD),
     "affine coupling, flipped": (Coupling(DENSE, affine(), flip=True), ODD),
+    "affine coupling, shifted last": (Coupling(DENSE, affine(shift_first=False)), ODD),
     "affine coupling, sigmoid": (Coupling(DENSE, affine(sigmoid_scale)), VECTOR),
     "coupling of channels": (Coupling(CONV, affine()), IMAGE),
     "alternate mask": (MaskedCoupling(DENSE, affine(), alternate), ODD),

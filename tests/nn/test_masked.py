@@ -80,6 +80,16 @@ def test_the_last_layer_starts_as_told():
     np.testing.assert_array_equal(net.apply(net.init(KEY, x), x), np.zeros((2, 5, 3)))
 
 
+def test_hidden_biases_start_apart_where_asked_and_the_rest_as_before():
+    x = jax.random.normal(KEY, (2, 4))
+    plain, apart = (MADE((64, 16), 2, scattered=scattered).init(KEY, x)["params"] for scattered in (False, True))
+    for n, (inputs, name) in enumerate([(4, "MaskedDense_0"), (64, "MaskedDense_1"), (16, "MaskedDense_2")]):
+        np.testing.assert_array_equal(apart[name]["kernel"], plain[name]["kernel"])
+        np.testing.assert_array_equal(plain[name]["bias"], 0)
+        largest = float(jnp.abs(apart[name]["bias"]).max())
+        assert largest == 0 if n == 2 else 0.7 / inputs**0.5 < largest <= 1 / inputs**0.5
+
+
 def test_compiled_is_eager_and_batches_do_not_touch():
     net = MADE((16,), 2)
     variables, x, condition = made(net, 5, 3)
