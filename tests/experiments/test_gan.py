@@ -5,12 +5,14 @@ import json
 import time
 from dataclasses import replace
 
+import jax
 import numpy as np
 import pytest
 
 from experiments.common.gans import warn
 from experiments.gan import Config, build
 from jaxgen.run.cli import main
+from jaxgen.step import init
 
 SMALL = ["--steps=4", "--evaluations=1", "--chunk=2", "--samples=200", "--batch-size=8"]
 NARROW = ["--generator-hidden=8", "--discriminator-hidden=8", "--latent=2"]
@@ -45,6 +47,21 @@ def run(out, *flags, name="gan"):
 def test_its_variants_run_to_their_reports(flags, tmp_path):
     result = run(tmp_path / "run", *NARROW, *flags)
     assert set(result["scores"]) >= ({"precision"} if "--data=moons" in flags else {"modes", "high quality"})
+
+
+@pytest.mark.parametrize("data", ["digits", "stacked:digits"])
+def test_the_classifier_of_the_scores_learns_at_the_first_evaluation(data, monkeypatch):
+    def learn(base):
+        raise InterruptedError(base.name)
+
+    for module in ("image_scores", "mode_scores"):
+        monkeypatch.setattr(f"experiments.common.{module}.feature_network", learn)
+    dcgan = importlib.import_module("experiments.dcgan")
+    experiment = dcgan.build(dcgan.Config(data=data, width=8, batch_size=4, latent=4))
+    batch = {"image": experiment.data.train["image"][:4], "index": np.arange(4)}
+    state = init(experiment.game, jax.random.key(0), experiment.prepare(jax.random.key(1), batch))
+    with pytest.raises(InterruptedError, match=r"^digits$"):
+        experiment.evaluate(state)
 
 
 @pytest.mark.slow
