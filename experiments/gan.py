@@ -6,7 +6,7 @@ python -m experiments.gan
     quality, reverse KL 0.03 nats
 python -m experiments.gan --data grid --noise 0.28 --noise-steps 25000 --steps 30000 --penalty-weight 1.5e-2
     grid of 25: over ten seeds (--seeds 10) 25.0 modes, 94.1 % of high quality, reverse KL 0.005 nats, 40 minutes on
-    one busy core; one seed 5 minutes
+    one busy core
 python -m experiments.gan --loss non-saturating --penalty none --noise 0
     the same networks as a plain GAN
 """

@@ -53,7 +53,7 @@ def build(config: GANConfig) -> Experiment:
                 better={**result.better, "path length": "lower"},
                 protocol=f"{result.protocol} Path length: of {length.samples} great circles in the same features.",
             )
-            if scores.network is not None:
+            if scores.classifies:
                 pictures["arithmetic"] = arithmetic(gan, make, scores.network.logits)
         return result._replace(pictures=pictures)
 

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 
 from experiments.common.plain import Draw, Plain, to_pixels
+from jaxgen.data.lazy import size as size_of
 from jaxgen.game import TrainState
 from jaxgen.metrics.features import PIXELS, Features
 from jaxgen.metrics.frechet import Moments, check_number, fid
@@ -37,14 +38,14 @@ class ImageScores:
         if self.classifies:
             check_classes(data.data)
         size = WIDTH if self.classifies else len(self.of_validation.mean)
-        check_number(len(data.some("validation", REAL)), size, what="validation")
+        check_number(min(REAL, size_of(data.data.validation)), size, what="validation")
         check_number(samples, size, what="generated")
         self.watched = max(WATCHED, size)
 
     @cached_property
-    def network(self) -> FeatureNetwork | None:
-        """The classifier, or None where others give the features."""
-        return feature_network(self.data.data) if self.classifies else None
+    def network(self) -> FeatureNetwork:
+        """The classifier, where it gives the features."""
+        return feature_network(self.data.data)
 
     @cached_property
     def logits(self) -> Features:
@@ -87,13 +88,13 @@ class ImageScores:
             tables[name] = distances(found[name], found["test"])
         units = dict.fromkeys(("precision", "recall", "coverage"), "%")
         better = dict.fromkeys(("precision", "recall", "density", "coverage", "Inception score"), "higher")
-        if self.network is not None:
+        if self.classifies:
             for name in ("model", "train"):
                 # Samples may come class by class in turn, which splits would fall in step with.
                 logits = np.random.default_rng(0).permutation(self.logits.of(sets[name]))
                 tables[name]["Inception score"] = inception_score_of_logits(logits, splits=10).mean
         told = "that are the pixels" if self.kind == "pixels" else f"of {self.kind}"
-        if self.network is not None:
+        if self.classifies:
             accuracy = f"{100 * self.network.accuracy:.1f} %"
             told = f"of a classifier of {accuracy} test accuracy, trained on this training set"
         return Result(
