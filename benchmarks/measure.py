@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -21,17 +21,18 @@ def measure(
     peers: Sequence[tuple[str, str]] = (),
     seeds: int = 1,
     devices: int = 1,
+    parallel: Literal["jit", "pmap"] = "jit",
 ) -> dict[str, Any]:
     """Return what one step costs, and each peer's step against it.
 
     rounds: how often each contestant runs. steps: of a contestant's turn. peers: (library, kind) of some of the
-    subject's peers. seeds, devices: ours alone, as `Training` has them; an example is then counted once a seed.
+    subject's peers. seeds, devices, parallel: ours alone, as `Training` has them; an example is counted once a seed.
 
     Spread is told as [first quartile, median, third quartile] over rounds. Ratios are taken within a round:
     above 1 we are faster. A peer that cannot run has "error" alone.
     """
     load = machine.load()
-    training = Training(subject, steps, seeds=seeds, devices=devices)
+    training = Training(subject, steps, seeds=seeds, devices=devices, parallel=parallel)
     for warm_up in (training.many, training.single):
         warm_up()
     memory = machine.memory()
@@ -60,6 +61,7 @@ def measure(
         "batch_size": subject.batch_size,
         "seeds": seeds,
         "devices": devices,
+        "parallel": parallel,
         "rounds": rounds,
         "steps": steps,
         "compile_seconds": training.compile_seconds,

@@ -17,7 +17,7 @@ from benchmarks.measure import check_peers, measure
 from benchmarks.results import writable
 from benchmarks.subject import load
 from benchmarks.table import legend, peer_lines, table
-from jaxgen.parallel import check_devices
+from jaxgen.parallel import ask_for_devices, check_devices
 from jaxgen.run.cli import parse, refuse
 from jaxgen.run.experiment import DTYPES
 
@@ -39,7 +39,9 @@ class Config:
     seeds: int = 1
     """trainings side by side in one step"""
     devices: int = 1
-    """devices to spread each batch over"""
+    """devices to spread each batch over; a CPU is shown as that many"""
+    parallel: Literal["jit", "pmap"] = "jit"
+    """how: one program in global view, or one program a device"""
     precision: Literal["float32", "bfloat16"] = "float32"
     """type networks compute in"""
     json: str | None = None
@@ -50,9 +52,12 @@ class Config:
         for name in ("rounds", "steps", "seeds"):
             if getattr(self, name) < 1:
                 raise ValueError(f"--{name} must be at least 1, got {getattr(self, name)}")
+        ask_for_devices(self.devices)
         check_devices(self.devices)
-        if self.peers and (self.seeds, self.devices, self.precision) != (1, 1, "float32"):
-            raise ValueError("--peers are measured with one seed on one device in float32")
+        if self.peers and (self.seeds, self.precision) != (1, "float32"):
+            raise ValueError("--peers are measured with one seed in float32")
+        if self.peers and self.devices > machine.cores():
+            raise ValueError(f"--peers have one thread for each of {machine.cores()} cores, got {self.devices} devices")
         if self.peers and jax.default_backend() != "cpu":
             raise ValueError("--peers run on the CPU: set JAX_PLATFORMS=cpu to measure ours there too")
 
@@ -77,6 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 peers=kinds[name],
                 seeds=config.seeds,
                 devices=config.devices,
+                parallel=config.parallel,
             )
             for name, subject in subjects.items()
         }
@@ -91,7 +97,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(legend())
     if path is not None:
         path.write_text(
-            json.dumps({"machine": about, "precision": config.precision, "models": results}, indent=2) + "\n"
+            json.dumps(
+                {"machine": about, "precision": config.precision, "parallel": config.parallel, "models": results},
+                indent=2,
+            )
+            + "\n"
         )
 
 

@@ -1,7 +1,7 @@
 """Our own side: a training of a subject, timed in the two ways it can be driven."""
 
 import time
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import numpy as np
@@ -27,8 +27,17 @@ class Training:
     compile_seconds: of each of the two programs, tracing included.
     """
 
-    def __init__(self, subject: Subject, steps: int, *, seeds: int = 1, devices: int = 1):
+    def __init__(
+        self,
+        subject: Subject,
+        steps: int,
+        *,
+        seeds: int = 1,
+        devices: int = 1,
+        parallel: Literal["jit", "pmap"] = "jit",
+    ):
         """Put data and state on the devices. steps: of one call. seeds: trained side by side, on the same batches.
+        parallel: how several devices work, as `compile_steps` says.
 
         Raises ValueError for more devices than there are.
         """
@@ -37,7 +46,7 @@ class Training:
         members = seeds if seeds > 1 else None
         if members:
             order = np.repeat(order[:, None], members, axis=1)
-        compiled = compile_steps(subject.game, prepare=subject.prepare, devices=devices, members=members)
+        compiled = compile_steps(subject.game, prepare=subject.prepare, devices=devices, how=parallel, members=members)
         self.data, self.indices = compiled.place((dict(subject.data), order))
         self._rows = list(self.indices)
         step = make_step(subject.game, prepare=subject.prepare)
@@ -52,7 +61,7 @@ class Training:
         self.state = compiled.place(jax.jit(start)(keys, self.data, self._rows[0]))
         self._step = step
         single = jax.jit(lambda state, data, indices: step(state, take(data, indices, indices)), donate_argnums=0)
-        if devices > 1:  # one step in global view, as a chunk of one
+        if devices > 1:  # one step, as a chunk of one
             single = jax.jit(
                 lambda state, data, indices: compiled.run(state, data, indices[None], indices[None], 1),
                 donate_argnums=0,

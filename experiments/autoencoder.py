@@ -19,13 +19,13 @@ import optax
 
 from experiments.common.autoencoders import (
     ACTIVATIONS,
-    KEY,
     OUTPUTS,
     Scaled,
     check_range,
     check_widths,
     open_scaled,
 )
+from experiments.common.keys import fixed_key
 from jaxgen.games.autoencoder import Trainee, autoencoder_game, params_of, reconstruct
 from jaxgen.losses.reconstruction import squared_error
 from jaxgen.metrics.batched import over
@@ -119,7 +119,7 @@ def build(config: Config) -> Experiment:
         return {name: squared_error(x, one.reconstruct(params_of(name, params), x)) for name, one in every.items()}
 
     def evaluate(state):
-        rows = over(partial(errors, state.params), KEY, data.data.validation, batch_size=1000)
+        rows = over(partial(errors, state.params), fixed_key(), data.data.validation, batch_size=1000)
         means = {name: values.mean() for name, values in rows.items()}
         # The mean of logarithms: every autoencoder has the same say in which checkpoint is best.
         return {"log_error": np.mean(np.log(list(means.values()))), **{f"error {n}": e for n, e in means.items()}}
@@ -133,10 +133,12 @@ def build(config: Config) -> Experiment:
         return {"reconstructions": beside(*rows.values(), labels=list(rows), columns=10)}
 
     def finish(state, progress: Progress) -> Result:
-        rows = over(partial(errors, state.params), KEY, data.data.test, batch_size=1000, progress=progress)
+        rows = over(partial(errors, state.params), fixed_key(), data.data.test, batch_size=1000, progress=progress)
         progress("fitting PCA")
         distance = {
-            code: over(lambda _, b, code=code: pca().errors(data.see(b), code), KEY, data.data.test, batch_size=1000)
+            code: over(
+                lambda _, b, code=code: pca().errors(data.see(b), code), fixed_key(), data.data.test, batch_size=1000
+            )
             for code in config.codes
         }
         names = {name: f"squared error, {name}" for name in every}
@@ -192,11 +194,11 @@ def last_pictures(
 def planes(config: Config, data: Scaled, every: dict[str, Autoencoder], params: Any, pca: Components) -> np.ndarray:
     """Return PCA's plane beside those of the codes of two dimensions, test examples coloured by class."""
     test, names = data.data.test, data.data.classes
-    codes = {"PCA": over(lambda _, b: pca.encode(data.see(b), 2), KEY, test, batch_size=1000)}
+    codes = {"PCA": over(lambda _, b: pca.encode(data.see(b), 2), fixed_key(), test, batch_size=1000)}
     for kind in config.kinds:
         encode = jax.jit(lambda own, key, batch, one=every[f"{kind} 2"]: one.encode(own, data.see(batch)))
-        codes[kind] = over(partial(encode, params_of(f"{kind} 2", params)), KEY, test, batch_size=1000)
-    label = over(lambda _, b: b["label"], KEY, test, batch_size=1000) if names else None
+        codes[kind] = over(partial(encode, params_of(f"{kind} 2", params)), fixed_key(), test, batch_size=1000)
+    label = over(lambda _, b: b["label"], fixed_key(), test, batch_size=1000) if names else None
     return np.concatenate(
         [scatter(points, label, title=f"{name}, test set", names=names) for name, points in codes.items()], axis=1
     )

@@ -18,7 +18,8 @@ import numpy as np
 
 from experiments import glow
 from experiments.common import flows
-from experiments.common.flow_scores import KEY, Condition, Scores
+from experiments.common.flow_scores import Condition, Scores
+from experiments.common.keys import fixed_key
 from experiments.common.plain import generated_by
 from jaxgen.data import Dataset, preprocess
 from jaxgen.game import TrainState
@@ -58,7 +59,7 @@ def by_label(data: Dataset) -> Condition:
             return jax.lax.map(lambda c: one(jnp.broadcast_to(c, (len(x), classes))), classes_of).T
 
         progress("classifying")
-        rows = over(partial(log_probs, generated_by(state)), KEY, scores.seen.data.test, batch_size=500)
+        rows = over(partial(log_probs, generated_by(state)), fixed_key(), scores.seen.data.test, batch_size=500)
         return {"classified by density": 100 * (rows.argmax(1) == np.asarray(scores.seen.data.test["label"])).mean()}
 
     told = "; given the class. Classified by density: the class under which a test image is likeliest, of even odds"

@@ -16,9 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.common.gan_config import ImageGANConfig
-from experiments.common.gan_experiment import KEY
 from experiments.common.gans import game_of, networks, warn
 from experiments.common.image_scores import ImageScores
+from experiments.common.keys import fixed_key
 from experiments.common.plain import Plain, drawer, generated_by, to_pixels
 from jaxgen.games.gan import Term
 from jaxgen.losses.classification import softmax_cross_entropy
@@ -108,11 +108,11 @@ def build(config: Config) -> Experiment:
 
     @jax.jit
     def rows(params, extra):
-        z = jnp.repeat(gan.prior(KEY, 8), classes, axis=0)
+        z = jnp.repeat(gan.prior(fixed_key(), 8), classes, axis=0)
         return gan.generate(params, extra, z, jnp.tile(jnp.eye(classes), (8, 1))).reshape(8, classes, *data.shape)
 
     def evaluate(state):
-        return scores.evaluate(state) | {"as_asked": asked(state, KEY, 1000)}
+        return scores.evaluate(state) | {"as_asked": asked(state, fixed_key(), 1000)}
 
     def finish(state, progress: Progress) -> Result:
         result = scores.finish(state, config.samples, progress)

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from experiments.common.keys import fixed_key
 from experiments.common.latent import Latent, SampledConfig, evaluation, likelihood_scorer, model
 from experiments.common.view import View, view
 from jaxgen.games.vae import vae_game
@@ -26,7 +27,6 @@ from jaxgen.run.data import open_data
 from jaxgen.run.experiment import Experiment, Progress, Result
 from jaxgen.viz.images import tile
 
-KEY = jax.random.key(0)
 CLASSIFIED = 50  # importance samples a class of the classifier's log p(x|class)
 
 
@@ -105,7 +105,7 @@ def build(config: Config) -> Experiment:
         some = seen.some("validation", 8)
         redrawn = draw(state.params, style(state.params, some["x"], some["label"]))
         return {
-            "classes": tile(draw(state.params, jax.random.normal(KEY, (8, config.latent)))),
+            "classes": tile(draw(state.params, jax.random.normal(fixed_key(), (8, config.latent)))),
             "styles": tile(jnp.concatenate([some["x"][:, None], redrawn], axis=1)),
         }
 

@@ -18,7 +18,6 @@ from jax.tree_util import Partial
 
 from experiments.common.autoencoders import (
     ACTIVATIONS,
-    KEY,
     OUTPUTS,
     PROBED,
     Scaled,
@@ -27,6 +26,7 @@ from experiments.common.autoencoders import (
     open_scaled,
     probed,
 )
+from experiments.common.keys import fixed_key
 from jaxgen.games.autoencoder import Objective, Trainee, autoencoder_game, params_of, penalised, reconstruct
 from jaxgen.losses import contraction
 from jaxgen.losses.reconstruction import squared_error
@@ -113,7 +113,7 @@ def build(config: Config) -> Experiment:
         return {name: measure(one, error, exact, params_of(name, params), x) for name in KINDS}
 
     def measured(params, part) -> dict[str, dict[str, float]]:
-        rows = over(partial(measures, params), KEY, part, batch_size=BATCH)
+        rows = over(partial(measures, params), fixed_key(), part, batch_size=BATCH)
         return jax.tree.map(np.mean, rows)
 
     def evaluate(state):
@@ -163,7 +163,7 @@ def build(config: Config) -> Experiment:
 def measure(one: TiedAutoencoder, error: Any, exact: Objective, own: Any, x: Array) -> dict[str, Array]:
     """Return what is measured at each example of x [B, ...]: {name: [B]}."""
     output = one.decode(own, one.encode(own, x))
-    squared = exact(own, x, KEY)
+    squared = exact(own, x, fixed_key())
     return {
         "loss": error(x, output),
         "error": squared_error(x, one.mean(output)),
@@ -178,7 +178,10 @@ def spectrum(data: Scaled, encoders: Mapping[str, Partial]) -> np.ndarray:
     values = jax.jit(
         lambda encode, key, batch: jnp.linalg.svd(contraction.jacobian(encode, data.see(batch)), compute_uv=False)
     )
-    means = {name: over(partial(values, encode), KEY, rows, batch_size=50).mean(0) for name, encode in encoders.items()}
+    means = {
+        name: over(partial(values, encode), fixed_key(), rows, batch_size=50).mean(0)
+        for name, encode in encoders.items()
+    }
     return lines(
         means,
         title="slopes of the encoder, mean of test examples",

@@ -18,7 +18,6 @@ from jax.tree_util import Partial
 
 from experiments.common.autoencoders import (
     ACTIVATIONS,
-    KEY,
     OUTPUTS,
     PROBED,
     Scaled,
@@ -27,6 +26,7 @@ from experiments.common.autoencoders import (
     open_scaled,
     probed,
 )
+from experiments.common.keys import fixed_key
 from jaxgen.data import corrupt
 from jaxgen.games.autoencoder import Trainee, autoencoder_game, params_of, reconstruct
 from jaxgen.losses.reconstruction import squared_error
@@ -150,7 +150,8 @@ def build(config: Config) -> Experiment:
     if not data.images:
         raise ValueError(f"a denoising autoencoder repairs images, {config.data} has vectors of shape {data.shape}")
     spoil, error = corruption(config, data.shape), OUTPUTS[config.loss].error
-    jax.eval_shape(spoil, KEY, np.zeros((1, *data.shape), np.float32))  # what is wrong is found before all compute
+    # What is wrong is found before all compute
+    jax.eval_shape(spoil, fixed_key(), np.zeros((1, *data.shape), np.float32))
     models = {PLAIN: model(config, data.shape), DENOISING: model(config, data.shape, noise=config.layer_noise)}
 
     reconstructed = {name: jax.jit(one.reconstruct) for name, one in models.items()}
@@ -174,12 +175,12 @@ def build(config: Config) -> Experiment:
         }
 
     def evaluate(state):
-        rows = over(partial(errors, state.params), KEY, data.data.validation, batch_size=1000)
+        rows = over(partial(errors, state.params), fixed_key(), data.data.validation, batch_size=1000)
         return {f"{what} error {name}": values.mean() for name in KINDS for what, values in rows[name].items()}
 
     def pictures(state):
         x = data.some("validation", 10)
-        y = spoil(KEY, x)
+        y = spoil(fixed_key(), x)
         return {
             "repaired": beside(x, y, *again(state.params, y).values(), labels=("clean", "seen", *KINDS), columns=10)
         }
@@ -190,7 +191,7 @@ def build(config: Config) -> Experiment:
         read = {f"linear probe, {name}": accuracy[name] for name in KINDS if accuracy}
         progress("repairing")
         ratios, filtered, canvas = repairs(config, data, spoil, partial(again, state.params))
-        rows = over(partial(errors, state.params), KEY, data.data.test, batch_size=1000)
+        rows = over(partial(errors, state.params), fixed_key(), data.data.test, batch_size=1000)
         clean = {f"squared error of clean images, {name}": rows[name]["clean"].mean() for name in KINDS}
         return Result(
             scores={**read, **ratios, **clean},
@@ -220,8 +221,8 @@ def repairs(
 ) -> tuple[dict[str, float], tuple[str, float], np.ndarray]:
     """Return PSNRs on test images: corrupted, and repaired by each network; the filter's name and PSNR; a picture."""
     x = data.some("test", REPAIRED)
-    y = np.asarray(spoil(KEY, x))
-    name, middle = classical(config, KEY, y)
+    y = np.asarray(spoil(fixed_key(), x))
+    name, middle = classical(config, fixed_key(), y)
     images = {kind: np.asarray(image) for kind, image in again(y).items()}
     ratios = {f"PSNR, {kind}": psnr(x, np.clip(image, 0, 1)) for kind, image in {"corrupted": y, **images}.items()}
     rows = {"clean": x, "seen": y, "filter": middle, **images}

@@ -21,7 +21,8 @@ import numpy as np
 import optax
 
 from experiments.common.against import summarise_against
-from experiments.common.autoencoders import ACTIVATIONS, KEY, Scaled, check_range, check_widths
+from experiments.common.autoencoders import ACTIVATIONS, Scaled, check_range, check_widths
+from experiments.common.keys import fixed_key
 from experiments.common.variants import variant
 from jaxgen.data.lazy import size
 from jaxgen.games.autoencoder import Trainee, autoencoder_game, params_of
@@ -166,7 +167,7 @@ def build(config: Config) -> Experiment:
         return found
 
     def evaluate(state):
-        rows = over(partial(losses, state.params), KEY, data.data.validation, batch_size=500)
+        rows = over(partial(losses, state.params), fixed_key(), data.data.validation, batch_size=500)
         means = {f"objective {name}": values.mean() for name, values in rows.items()}
         # The mean of logarithms: both have the same say in which checkpoint is best.
         return {"log_objective": np.mean(np.log(list(means.values()))), **means}
@@ -183,14 +184,14 @@ def build(config: Config) -> Experiment:
     def pictures(state):
         x = data.some("validation", 24)
         rows = {"data": x, **again(state.params, x)}
-        samples = drawn(state.params, jax.random.normal(KEY, (36, config.latent)))
+        samples = drawn(state.params, jax.random.normal(fixed_key(), (36, config.latent)))
         return {
             name: beside(*map(np.asarray, kinds.values()), labels=list(kinds), columns=12)
             for name, kinds in (("reconstructions", rows), ("samples", samples))
         }
 
     def finish(state, progress: Progress) -> Result:
-        rows = over(partial(scores, state.params), KEY, data.data.test, batch_size=500, progress=progress)
+        rows = over(partial(scores, state.params), fixed_key(), data.data.test, batch_size=500, progress=progress)
         found = {title(name, arm): rows[title(name, arm)].mean() for name in names for arm in ARMS}
         return Result(
             scores=found,

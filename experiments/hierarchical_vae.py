@@ -12,6 +12,7 @@ from typing import Literal
 import jax
 import optax
 
+from experiments.common.keys import fixed_key
 from experiments.common.latent import (
     Latent,
     SampledConfig,
@@ -33,8 +34,6 @@ from jaxgen.run.experiment import Experiment
 from jaxgen.run.start import started
 from jaxgen.viz.images import tile
 from jaxgen.viz.pairs import beside
-
-KEY = jax.random.key(0)
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ def build(config: Config) -> Experiment:
     @jax.jit
     def images(params, x):
         layers = [hierarchy.reconstruct(params, x, layer) for layer in range(len(hierarchy.up))]
-        return hierarchy.sample(params, KEY, 64), layers
+        return hierarchy.sample(params, fixed_key(), 64), layers
 
     def pictures(state):
         if len(seen.shape) != 3:

@@ -19,9 +19,9 @@ import optax
 
 from experiments.common.autoencoders import check_range
 from experiments.common.gan_config import ImageGANConfig
-from experiments.common.gan_experiment import KEY
 from experiments.common.gan_scores import scores_of
 from experiments.common.gans import game_of, networks, warn
+from experiments.common.keys import fixed_key
 from experiments.common.plain import Plain, drawer, generated_by, to_pixels
 from jaxgen.data.augment import affine
 from jaxgen.games.clustering import Clustering, beside
@@ -127,8 +127,8 @@ def build(config: Config) -> Experiment:
         see = partial(read, state.params, state.extra)
         train = data.rows("train", 5000)
         test = getattr(data.data, part)
-        found = [over(see, KEY, rows, batch_size=500) for rows in (train, test)]
-        truth = over(lambda _, batch: batch["label"], KEY, test, batch_size=500)
+        found = [over(see, fixed_key(), rows, batch_size=500) for rows in (train, test)]
+        truth = over(lambda _, batch: batch["label"], fixed_key(), test, batch_size=500)
         return {"accuracy of categories": 100 * matched_accuracy(found[0], train["label"], found[1], truth)}
 
     @jax.jit
@@ -141,7 +141,7 @@ def build(config: Config) -> Experiment:
     def followed(state):
         """Return how often q(c|x) reads off what is generated the category that it was generated with."""
         index = {"index": np.arange(2000, dtype=np.int32)}
-        found = over(partial(as_asked, generated_by(state), state.extra), KEY, index, batch_size=500)
+        found = over(partial(as_asked, generated_by(state), state.extra), fixed_key(), index, batch_size=500)
         return {"generated in the category asked": 100 * float(found.mean())}
 
     def pictures(state):
@@ -150,7 +150,7 @@ def build(config: Config) -> Experiment:
         make = jax.jit(lambda z: gan.generate(generated_by(state), state.extra, z))
         return {
             name: tile(to_pixels(make(z.reshape(-1, z.shape[-1])).reshape(*z.shape[:2], *data.shape)))
-            for name, z in sweeps(gan.prior(KEY, 8), config.categories, config.continuous).items()
+            for name, z in sweeps(gan.prior(fixed_key(), 8), config.categories, config.continuous).items()
         }
 
     def finish(state, progress: Progress) -> Result:

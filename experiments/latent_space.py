@@ -15,6 +15,7 @@ import numpy as np
 import optax
 from sklearn.neighbors import NearestNeighbors
 
+from experiments.common.keys import fixed_key
 from experiments.common.latent import LatentConfig, decoder, model, trunk
 from experiments.common.view import View, view
 from jaxgen.games.autoencoder import Trainee, autoencoder_game, params_of, reconstruct
@@ -29,7 +30,6 @@ from jaxgen.viz.latent import interpolate, interpolate_spherically, traverse
 from jaxgen.viz.pairs import beside
 from jaxgen.viz.scatter import scatter
 
-KEY = jax.random.key(0)
 STRIPS, LONG = 6, 12  # interpolations in a picture, images in each
 DRAWN = 2000  # samples that are compared with the training set
 MOST = 20_000  # training examples that they are compared with
@@ -75,7 +75,7 @@ def build(config: Config) -> Experiment:
         return encode(name, params, seen.see(part, key, batch))
 
     def codes(name, part, params):
-        return over(partial(codes_of, name, part, params), KEY, getattr(seen.data, part), batch_size=1000)
+        return over(partial(codes_of, name, part, params), fixed_key(), getattr(seen.data, part), batch_size=1000)
 
     def game(config):
         rate = optax.adam(optax.cosine_decay_schedule(config.learning_rate, config.steps))
@@ -96,7 +96,7 @@ def build(config: Config) -> Experiment:
         }
 
     def errors(part, params):
-        rows = over(partial(errors_of, part, params), KEY, getattr(seen.data, part), batch_size=1000)
+        rows = over(partial(errors_of, part, params), fixed_key(), getattr(seen.data, part), batch_size=1000)
         return {f"reconstruction: {name}": values.mean() for name, values in rows.items()}
 
     def evaluate(state):

@@ -15,12 +15,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import jax
 import numpy as np
 
 from experiments.common.gan_config import GANConfig
 from experiments.common.gan_scores import scores_of
 from experiments.common.gans import game_of, networks
+from experiments.common.keys import fixed_key
 from experiments.common.plain import Draw, Plain, drawer, to_pixels
 from experiments.multi_generator_gan import multi_game, multi_gan, one_each
 from jaxgen.game import Game, TrainState
@@ -32,7 +32,6 @@ from jaxgen.viz.groups import grouped_bars
 from jaxgen.viz.images import tile
 from jaxgen.viz.panels import panels
 
-KEY = jax.random.key(0)
 SEVERAL = "several generators"
 STABILISERS: dict[str, dict[str, Any]] = {
     "none": {},
@@ -119,12 +118,14 @@ def build(config: Config) -> Experiment:
 
     def pictures(state: TrainState) -> dict[str, np.ndarray]:
         if data.images:
-            rows = [to_pixels(draw(state, KEY, 12)) for draw in draws.values()]
+            rows = [to_pixels(draw(state, fixed_key(), 12)) for draw in draws.values()]
             return {"samples": tile(np.stack(rows))}
         if data.shape != (2,):
             return {}
         real = data.some("validation", 1000)
-        return {"samples": panels({"data": real} | {name: draw(state, KEY, 1000) for name, draw in draws.items()})}
+        return {
+            "samples": panels({"data": real} | {name: draw(state, fixed_key(), 1000) for name, draw in draws.items()})
+        }
 
     def finish(state: TrainState, progress: Progress) -> Result:
         results = {name: one.finish(state, config.samples, progress) for name, one in scores.items()}

@@ -12,9 +12,9 @@ import numpy as np
 
 from experiments.common.autoencoders import check_range
 from experiments.common.gan_config import GANConfig
-from experiments.common.gan_experiment import KEY
 from experiments.common.gan_scores import scores_of
 from experiments.common.gans import ACTIVATIONS, INITS, average, optimisers
+from experiments.common.keys import fixed_key
 from experiments.common.plain import Draw, Plain, drawer, to_pixels
 from jaxgen.game import Game
 from jaxgen.games.multi_generator import multi_generator_game
@@ -91,7 +91,7 @@ def build(config: Config) -> Experiment:
 
     def pictures(state):
         heads = config.generators
-        x = draw(state, KEY, 10 * heads if data.images else 2000)
+        x = draw(state, fixed_key(), 10 * heads if data.images else 2000)
         if data.images:
             return {"samples": tile(np.swapaxes(to_pixels(x).reshape(10, heads, *data.shape), 0, 1))}
         return {"samples": scatter(x, np.arange(len(x)) % heads, title="samples, coloured by generator")}

@@ -17,7 +17,8 @@ import numpy as np
 import optax
 
 from experiments.common.against import summarise_against
-from experiments.common.autoencoders import KEY, OUTPUTS, Scaled, check_range, check_widths
+from experiments.common.autoencoders import OUTPUTS, Scaled, check_range, check_widths
+from experiments.common.keys import fixed_key
 from experiments.common.variants import variant
 from jaxgen.data import corrupt
 from jaxgen.data.lazy import size, take_rows
@@ -99,13 +100,13 @@ def build(config: Config) -> Experiment:
 
     def evaluate(state):
         own = params_of(NAME, state.params)
-        return {"error": over(partial(errors, own), KEY, data.data.validation, batch_size=1000).mean()}
+        return {"error": over(partial(errors, own), fixed_key(), data.data.validation, batch_size=1000).mean()}
 
     def pictures(state):
         if not data.images:
             return {}
         x = data.some("validation", 10)
-        seen = noisy(KEY, x)
+        seen = noisy(fixed_key(), x)
         rows = {"data": x, "noisy": seen, "model": model.reconstruct(params_of(NAME, state.params), seen)}
         return {"reconstructions": beside(*map(np.asarray, rows.values()), labels=list(rows), columns=10)}
 
@@ -153,7 +154,7 @@ def build(config: Config) -> Experiment:
             rows = take_rows(data.data.train, index)
             params = fine_tune(encoders, data.see(rows), jnp.asarray(rows["label"]), key)
             found = {
-                part: over(partial(wrong, params), KEY, getattr(data.data, part), batch_size=1000).mean(0)
+                part: over(partial(wrong, params), fixed_key(), getattr(data.data, part), batch_size=1000).mean(0)
                 for part in ("validation", "test")
             }
             for arm, name in enumerate(ARMS):

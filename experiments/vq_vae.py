@@ -20,6 +20,7 @@ import numpy as np
 import optax
 
 from experiments.common.autoencoders import ACTIVATIONS
+from experiments.common.keys import fixed_key
 from experiments.common.latent import OutputConfig, check_not_negative, with_output
 from experiments.common.view import View, view
 from jaxgen.data.lazy import size
@@ -39,7 +40,6 @@ from jaxgen.viz.bars import bars
 from jaxgen.viz.images import tile
 from jaxgen.viz.pairs import beside
 
-KEY = jax.random.key(0)
 FITTED = 2000  # training examples that the prior of the codes is fitted to while training
 
 
@@ -141,7 +141,7 @@ def build(config: Config) -> Experiment:
     shown = seen.some("validation", 32)["x"]
 
     def measure(part, state, examples):
-        return over(partial(rows, part, state.params, codes_of(state)), KEY, examples, batch_size=1000)
+        return over(partial(rows, part, state.params, codes_of(state)), fixed_key(), examples, batch_size=1000)
 
     def prior(state, examples):
         """Return the codes' distribution in these training examples."""
@@ -165,7 +165,7 @@ def build(config: Config) -> Experiment:
 
     def drawn(state):
         codes, used = codes_of(state), measure("validation", state, data.validation)["codes"]
-        sampled = few(state).sample(KEY, (64, *used.shape[1:]))
+        sampled = few(state).sample(fixed_key(), (64, *used.shape[1:]))
         again = expect(state.params, codes, used[: len(shown)])
         return {
             "samples_of_independent_codes": tile(expect(state.params, codes, sampled)),
@@ -216,7 +216,7 @@ def patch_error(config: Config, seen: View) -> float:
         x = np.asarray(see(key, batch))
         return squared_error(jnp.asarray(x), jnp.asarray(quantise(x)))
 
-    return over(error, KEY, seen.data.test, batch_size=1000).mean()
+    return over(error, fixed_key(), seen.data.test, batch_size=1000).mean()
 
 
 def usage(index: np.ndarray, size: int) -> np.ndarray:

@@ -3,6 +3,7 @@
 Nothing here knows what the step trains; nothing that defines a model knows of devices.
 """
 
+import contextlib
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Literal, NamedTuple
@@ -10,7 +11,7 @@ from typing import Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxgen.game import AXIS, Game, Metrics, TrainState
 from jaxgen.step import Prepare, Step, make_step
@@ -92,40 +93,59 @@ def compile_steps(
     else:
         step = make(game) if members is None else jax.vmap(make(game))
     if how == "pmap":
-        return _pmapped(many_steps(step), devices)
+        return _mapped(step, devices)
     if devices == 1:
         return Compiled(jax.jit(many_steps(step), donate_argnums=0), jax.device_put)
     return _sharded(step, devices)
 
 
 def _sharded(step: Step, devices: int) -> Compiled:
-    mesh = jax.make_mesh((devices,), (AXIS,), axis_types=(AxisType.Auto,), devices=jax.devices()[:devices])
-    whole = NamedSharding(mesh, PartitionSpec())
+    mesh, whole = _mesh(devices)
 
     def spread(batch):
-        along = PartitionSpec(*[None] * (batch["index"].ndim - 1), AXIS)  # seeds come before the batch
-        return jax.lax.with_sharding_constraint(batch, NamedSharding(mesh, along))
+        return jax.lax.with_sharding_constraint(batch, NamedSharding(mesh, _along(batch["index"].ndim)))
 
     run = jax.jit(many_steps(step, spread=spread), donate_argnums=0, out_shardings=whole)
     return Compiled(run, partial(jax.device_put, device=whole))
 
 
-def _pmapped(chunk: Chunk, devices: int) -> Compiled:
-    mapped = jax.pmap(
-        chunk,
-        axis_name=AXIS,
-        in_axes=(None, None, 0, 0, None),
-        out_axes=(None, None),
-        devices=jax.devices()[:devices],
-    )
-
-    def cut(index):  # [N, ..., B] -> [devices, N, ..., B / devices]
-        return np.moveaxis(np.reshape(index, (*index.shape[:-1], devices, -1)), -2, 0)
+def _mapped(step: Step, devices: int) -> Compiled:
+    mesh, whole = _mesh(devices)
 
     def run(state, data, rows, index, count):
-        return mapped(state, data, cut(rows), cut(index), count)
+        along, same = _along(index.ndim), PartitionSpec()
+        chunk = jax.shard_map(
+            many_steps(step),
+            mesh=mesh,
+            in_specs=(same, same, along, along, same),
+            out_specs=same,
+            check_vma=False,  # that the new state is the same everywhere follows from the averages in the step
+        )
+        return chunk(state, data, rows, index, count)
 
-    return Compiled(run, partial(jax.tree.map, jnp.asarray))
+    return Compiled(jax.jit(run, donate_argnums=0, out_shardings=whole), partial(jax.device_put, device=whole))
+
+
+def _mesh(devices: int) -> tuple[Mesh, NamedSharding]:
+    """Return the devices, and what lies whole on each of them."""
+    mesh = jax.make_mesh((devices,), (AXIS,), axis_types=(AxisType.Auto,), devices=jax.devices()[:devices])
+    return mesh, NamedSharding(mesh, PartitionSpec())
+
+
+def _along(dimensions: int) -> PartitionSpec:
+    """Return how examples [..., B] are spread; steps and seeds come before the batch."""
+    return PartitionSpec(*[None] * (dimensions - 1), AXIS)
+
+
+def ask_for_devices(number: int) -> None:
+    """Have a CPU shown as this many devices, each with a program of its own to run; to be called before JAX starts.
+
+    A number that the user has given (`JAX_NUM_CPU_DEVICES`) and a JAX that has started stay as they are. Accelerators
+    are as many as there are.
+    """
+    if number > 1 and jax.config.jax_num_cpu_devices < 1:
+        with contextlib.suppress(RuntimeError):  # started already
+            jax.config.update("jax_num_cpu_devices", number)
 
 
 def check_devices(devices: int) -> None:

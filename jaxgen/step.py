@@ -10,6 +10,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import optax
+from jax.flatten_util import ravel_pytree
 
 from jaxgen.game import Batch, Game, Key, Metrics, Params, Phase, TrainState, check, check_networks, repeats
 
@@ -142,7 +143,7 @@ def _move(
         extra, summed = jax.lax.scan(one, dict(state.extra), parts)
         gradients, metrics = jax.tree.map(lambda a: a.mean(0), summed)
     if axis_name is not None:
-        gradients, metrics, extra = (_mean(tree, axis_name) for tree in (gradients, metrics, extra))
+        gradients, metrics, extra = average((gradients, metrics, extra), axis_name)
 
     params, opt_state = dict(state.params), dict(state.opt_state)
     for name, gradient in gradients.items():
@@ -171,9 +172,18 @@ def _pick(params: Params, names) -> dict:
     return {name: params[name] for name in names}
 
 
-def _mean(tree, axis_name: str):
-    """Average the floating leaves over a mapped axis; counters and the like are equal everywhere."""
-    return jax.tree.map(lambda a: jax.lax.pmean(a, axis_name) if jnp.issubdtype(a.dtype, jnp.floating) else a, tree)
+def average(tree, axis_name: str):
+    """Return the tree with its floating leaves averaged over a mapped axis; counters and the like are equal everywhere.
+
+    Leaves of one type go as one vector, for devices wait for each other at every exchange.
+    """
+    leaves, structure = jax.tree.flatten(tree)
+    for dtype in {leaf.dtype for leaf in leaves if jnp.issubdtype(leaf.dtype, jnp.floating)}:
+        where = [i for i, leaf in enumerate(leaves) if leaf.dtype == dtype]
+        joined, part = ravel_pytree([leaves[i] for i in where])
+        for i, leaf in zip(where, part(jax.lax.pmean(joined, axis_name)), strict=True):
+            leaves[i] = leaf
+    return jax.tree.unflatten(structure, leaves)
 
 
 def _check_losses(losses, phase: Phase) -> None:

@@ -1,3 +1,5 @@
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -5,8 +7,9 @@ import optax
 import pytest
 
 from jaxgen.data.order import Batches, epoch_order
+from jaxgen.game import AXIS
 from jaxgen.parallel import check_devices, compile_steps, many_steps, take
-from jaxgen.step import init, make_step
+from jaxgen.step import average, init, make_step
 from tests import toy_gan
 from tests.test_step import assert_same
 
@@ -113,6 +116,25 @@ def test_pmap_over_eight_devices_equals_one_for_a_deterministic_loss(make):
     index = Batches(KEY, 160, 80).indices(0, 6)
     # In the order that puts the same examples into the same slices.
     assert_same(play(game, data, index, devices=8, how="pmap"), play(game, data, index), rtol=1e-4, atol=1e-5)
+
+
+def test_devices_exchange_what_they_average_once_a_phase():
+    game = toy_gan.simultaneous()
+    batch = toy_gan.batch(KEY, 16)
+    step = make_step(game, axis_name=AXIS)
+    program = jax.make_jaxpr(step, axis_env=[(AXIS, 8)])(init(game, KEY, batch), batch)
+    assert str(program).count("psum") == 1 and len(jax.tree.leaves(init(game, KEY, batch).params)) > 1
+
+
+def test_averages_keep_the_types_of_what_they_are_of():
+    tree = {"a": jnp.arange(3.0), "b": jnp.ones((2, 2), jnp.bfloat16), "c": jnp.int32(5), "d": {"e": jnp.float32(7)}}
+    tree = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf + 2]), tree)
+    mean = jax.vmap(partial(average, axis_name=AXIS), axis_name=AXIS)(tree)
+    assert jax.tree.map(lambda leaf: leaf.dtype, mean) == jax.tree.map(lambda leaf: leaf.dtype, tree)
+    for name in ("a", "b"):
+        np.testing.assert_array_equal(mean[name][1], tree[name][0] + 1)
+    np.testing.assert_array_equal(mean["d"]["e"], [8, 8])
+    np.testing.assert_array_equal(mean["c"], [5, 7])  # a counter, equal on all devices where it is one
 
 
 def test_pmap_draws_other_numbers_on_each_device():

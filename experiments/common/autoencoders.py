@@ -10,6 +10,7 @@ import flax.linen as nn
 import jax
 import numpy as np
 
+from experiments.common.keys import fixed_key
 from jaxgen.data import Dataset, preprocess
 from jaxgen.data.lazy import size, take_rows
 from jaxgen.losses.reconstruction import cross_entropy, squared_error
@@ -19,7 +20,6 @@ from jaxgen.run.data import open_data
 from jaxgen.run.experiment import Common, Progress
 
 Array = jax.Array
-KEY = jax.random.key(0)
 ACTIVATIONS = {"relu": nn.relu, "silu": nn.silu, "tanh": nn.tanh, "sigmoid": nn.sigmoid}
 HELD = 50_000_000  # numbers of x that are held in float64 at once, for PCA and probes
 PROBED = 10_000  # training codes that a probe is fitted to, at most
@@ -107,11 +107,11 @@ def probed(scaled: Scaled, encoders: Mapping[str, Callable[[Array], Array]], pro
     train = scaled.rows("train", min(PROBED, scaled.held()))
     if len(np.unique(train["label"])) < 2:
         return {}
-    labels = over(lambda _, batch: batch["label"], KEY, data.test, batch_size=1000)
+    labels = over(lambda _, batch: batch["label"], fixed_key(), data.test, batch_size=1000)
     encoded = jax.jit(lambda encode, key, batch: encode(scaled.see(batch)))
     accuracy = {}
     for name, encode in encoders.items():
         progress(f"probing {name}")
-        parts = [over(partial(encoded, encode), KEY, part, batch_size=1000) for part in (train, data.test)]
+        parts = [over(partial(encoded, encode), fixed_key(), part, batch_size=1000) for part in (train, data.test)]
         accuracy[name] = 100 * linear_probe(parts[0], train["label"], parts[1], labels)
     return accuracy

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.common.keys import fixed_key
 from experiments.common.view import View
 from jaxgen.bijectors.chain import layers
 from jaxgen.models.flow import Flow
@@ -18,14 +19,13 @@ from jaxgen.viz.pairs import beside
 from jaxgen.viz.warp import warp
 
 Array = jax.Array
-KEY = jax.random.key(0)
 PANELS = 12  # of a warp, at most
 
 
 def image_pictures(flow: Flow, params: Any, condition: Array | None) -> dict[str, np.ndarray]:
     """Return samples, of these conditions [B, ...] where there are any."""
     number = 64 if condition is None else len(condition)
-    return {"samples": tile(sampler(flow)(params, KEY, number, condition), columns=8)}
+    return {"samples": tile(sampler(flow)(params, fixed_key(), number, condition), columns=8)}
 
 
 def noise_pictures(
@@ -36,7 +36,7 @@ def noise_pictures(
     number = min(10, len(x) if condition is None else len(condition))
     some = None if condition is None else condition[np.linspace(0, len(condition) - 1, number).astype(int)]
     sample = sampler(flow)
-    rows = [sample(params, KEY, number, some, temperature=temperature) for temperature in temperatures]
+    rows = [sample(params, fixed_key(), number, some, temperature=temperature) for temperature in temperatures]
     labels = [f"temperature {temperature:g}" for temperature in temperatures]
     canvases = {"temperatures": beside(*rows, labels=labels, columns=number)}
     if condition is not None or len(x) < 2:
@@ -55,7 +55,7 @@ def sampler(flow: Flow) -> Callable[..., Array]:
 def plane_pictures(flow: Flow, params: Any, view: View) -> dict[str, np.ndarray]:
     """Return the density over the plane beside the true one, and samples."""
     extent = box(np.asarray(view.some("validation", 4000)["x"]), 0.08)
-    samples = np.asarray(sampler(flow)(params, KEY, 4000))
+    samples = np.asarray(sampler(flow)(params, fixed_key(), 4000))
     log_prob = partial(jax.jit(flow.log_prob), params)
     canvas = densities(log_prob, extent, truth=view.data.log_density, samples=samples, nats=10.0, inside=1)
     return {"density": canvas}

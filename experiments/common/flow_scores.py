@@ -11,6 +11,7 @@ import numpy as np
 
 from experiments.common.flow_config import FlowConfig
 from experiments.common.flow_pictures import box
+from experiments.common.keys import fixed_key
 from experiments.common.plain import generated_by
 from experiments.common.view import View
 from jaxgen.bijectors.base import per_example
@@ -25,7 +26,6 @@ from jaxgen.run.data import first
 from jaxgen.run.experiment import Progress, Result
 
 Array = jax.Array
-KEY = jax.random.key(0)
 INVERTED = 32  # test images that the inverse is tried on
 
 
@@ -102,7 +102,7 @@ class Scores:
         """Return log p(x) [N] of a part, in nats."""
         function = partial(self.compiled, generated_by(state), samples, part)
         rows = getattr(self.seen.data, part)
-        return over(function, KEY, rows, batch_size=500, progress=progress)
+        return over(function, fixed_key(), rows, batch_size=500, progress=progress)
 
     @cached_property
     def compiled(self) -> Callable:
@@ -146,7 +146,7 @@ class Scores:
     def inverse_error(self, state: TrainState) -> float:
         """Return the largest |x' - x| / |x| of some test images x, where x' is x encoded and decoded."""
         rows = first(self.seen.data.test, INVERTED)
-        x, condition = jax.jit(partial(self.seen.see, "test"))(KEY, rows), self.given.of(rows)
+        x, condition = jax.jit(partial(self.seen.see, "test"))(fixed_key(), rows), self.given.of(rows)
         params = generated_by(state)
         z = jax.jit(self.flow.encode)(params, x, condition)[0]
         back = jax.jit(self.flow.decode)(params, z, condition)[0]

@@ -11,6 +11,7 @@ from experiments.common.gan_config import GANConfig
 from experiments.common.gan_scores import scores_of
 from experiments.common.gans import game_of, networks, warn
 from experiments.common.image_scores import ImageScores
+from experiments.common.keys import fixed_key
 from experiments.common.plain import Plain, drawer, generated_by, to_pixels
 from jaxgen.metrics.path_length import PathLength, path_length
 from jaxgen.models.gan import GAN
@@ -22,7 +23,6 @@ from jaxgen.viz.pairs import beside
 from jaxgen.viz.scatter import scatter
 
 Array = jax.Array
-KEY = jax.random.key(0)
 PATHS = 1000  # of the perceptual path length
 Make = Callable[[Array], Array]  # z [B, D] -> x [B, ...]
 
@@ -62,7 +62,7 @@ def build(config: GANConfig) -> Experiment:
         data=data.data,
         prepare=lambda key, batch: {"x": data.see(batch)},
         evaluate=scores.evaluate,
-        pictures=lambda state: {"samples": samples(data, draw(state, KEY, 64 if data.images else 2000))},
+        pictures=lambda state: {"samples": samples(data, draw(state, fixed_key(), 64 if data.images else 2000))},
         finish=finish,
         watch=scores.watch,
         watch_mode=scores.mode,
@@ -83,7 +83,7 @@ def samples(data: Plain, x: np.ndarray) -> np.ndarray:
 
 def strips(gan: GAN, make: Make) -> dict[str, np.ndarray]:
     """Return lines between samples: straight ones, and along great circles."""
-    ends, rows = np.asarray(gan.prior(KEY, 10)), {}
+    ends, rows = np.asarray(gan.prior(fixed_key(), 10)), {}
     for name, path in (("straight lines", interpolate), ("great circles", interpolate_spherically)):
         z = path(ends[:5], ends[5:], 12).reshape(60, -1)
         rows[name] = to_pixels(make(jnp.asarray(z)))

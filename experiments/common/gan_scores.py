@@ -4,6 +4,7 @@ import jax
 import numpy as np
 
 from experiments.common.image_scores import ImageScores
+from experiments.common.keys import fixed_key
 from experiments.common.mode_scores import MixtureScores, StackedScores
 from experiments.common.plain import Draw, Plain
 from jaxgen.data import load
@@ -12,7 +13,6 @@ from jaxgen.game import TrainState
 from jaxgen.metrics.neighbours import neighbours
 from jaxgen.run.experiment import Progress, Result
 
-KEY = jax.random.key(0)
 NEAR = 2000  # examples of each set
 
 
@@ -27,7 +27,7 @@ class PlaneScores:
 
     def evaluate(self, state: TrainState) -> dict[str, float]:
         """Return the scores of an evaluation."""
-        x = self.draw(state, KEY, NEAR)
+        x = self.draw(state, fixed_key(), NEAR)
         if not np.isfinite(x).all():
             return {"missed": 2.0}
         found = neighbours(x, self.data.some("validation", NEAR))

@@ -5,6 +5,7 @@ from functools import cached_property
 import jax
 import numpy as np
 
+from experiments.common.keys import fixed_key
 from experiments.common.plain import Draw, Plain, to_pixels
 from jaxgen.data.lazy import size as size_of
 from jaxgen.game import TrainState
@@ -17,7 +18,6 @@ from jaxgen.run.experiment import Progress, Result
 from jaxgen.run.features import WIDTH, FeatureNetwork, check_classes, feature_network
 from jaxgen.run.named import named
 
-KEY = jax.random.key(0)
 WATCHED = 2000  # generated examples of the scores during a run
 NEAR = 2000  # of each set, for precision and recall
 REAL = 10_000  # validation images, at most
@@ -67,7 +67,7 @@ class ImageScores:
 
     def evaluate(self, state: TrainState) -> dict[str, float]:
         """Return the scores of an evaluation."""
-        x = self.draw(state, KEY, self.watched)
+        x = self.draw(state, fixed_key(), self.watched)
         if not np.isfinite(x).all():
             return {"fid": np.inf}
         return {"fid": fid(moments(self.features.of(to_pixels(x))), self.of_validation).distance}

@@ -5,6 +5,7 @@ from functools import cached_property
 import jax
 import numpy as np
 
+from experiments.common.keys import fixed_key
 from experiments.common.plain import Draw, Plain, to_pixels
 from jaxgen.data import Dataset
 from jaxgen.data.toys import Toy
@@ -14,7 +15,6 @@ from jaxgen.metrics.modes import LabelModes, label_modes, mixture_modes, stacked
 from jaxgen.run.experiment import Progress, Result
 from jaxgen.run.features import FeatureNetwork, check_classes, feature_network
 
-KEY = jax.random.key(0)
 WATCHED = 2000  # generated examples of the scores during a run
 
 
@@ -29,7 +29,7 @@ class MixtureScores:
 
     def evaluate(self, state: TrainState) -> dict[str, float]:
         """Return the scores of an evaluation."""
-        found = mixture_modes(self.draw(state, KEY, WATCHED), self.toy.centres, self.toy.sigma)
+        found = mixture_modes(self.draw(state, fixed_key(), WATCHED), self.toy.centres, self.toy.sigma)
         # What the samples of high quality tell of the modes, and what the others do not tell: both in nats.
         lost = found.reverse_kl - np.log(found.high_quality) if found.high_quality else np.inf
         return {
@@ -90,7 +90,7 @@ class StackedScores:
 
     def evaluate(self, state: TrainState) -> dict[str, float]:
         """Return the scores of an evaluation."""
-        found = self.modes(self.draw(state, KEY, WATCHED))
+        found = self.modes(self.draw(state, fixed_key(), WATCHED))
         return {"modes": found.covered, "reverse_kl": found.reverse_kl}
 
     def finish(self, state: TrainState, samples: int, progress: Progress) -> Result:

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.common.keys import fixed_key
 from experiments.common.view import View
 from jaxgen.metrics.batched import over
 from jaxgen.models.vae import VAE
@@ -14,8 +15,6 @@ from jaxgen.viz.images import tile
 from jaxgen.viz.latent import interpolate, normal_plane
 from jaxgen.viz.pairs import beside
 from jaxgen.viz.scatter import scatter
-
-KEY = jax.random.key(0)
 
 
 def vae_pictures(vae: VAE, params: Any, view: View) -> dict[str, np.ndarray]:
@@ -25,7 +24,7 @@ def vae_pictures(vae: VAE, params: Any, view: View) -> dict[str, np.ndarray]:
     if len(view.shape) != 3:
         return {}
     x = view.some("validation", 32)["x"]
-    z = jax.random.normal(KEY, (64, vae.latent))
+    z = jax.random.normal(fixed_key(), (64, vae.latent))
     expect = jax.jit(vae.expect)
     return {
         "samples": tile(expect(params, z)),
@@ -37,9 +36,9 @@ def code_pictures(vae: VAE, params: Any, view: View) -> dict[str, np.ndarray]:
     """Return the pictures of the end: codes of the test set, interpolations, the unfolded plane."""
     data, canvases = view.data, {}
     encode = jax.jit(lambda params, key, batch: vae.encode(params, view.see("test", key, batch))[0])
-    codes = over(partial(encode, params), KEY, data.test, batch_size=1000)
+    codes = over(partial(encode, params), fixed_key(), data.test, batch_size=1000)
     if vae.latent == 2:
-        label = over(lambda _, b: b["label"], KEY, data.test, batch_size=1000) if data.classes else None
+        label = over(lambda _, b: b["label"], fixed_key(), data.test, batch_size=1000) if data.classes else None
         canvases["codes"] = scatter(codes, label, title="codes of the test set", names=data.classes)
     if len(view.shape) != 3:
         return canvases
@@ -53,6 +52,6 @@ def code_pictures(vae: VAE, params: Any, view: View) -> dict[str, np.ndarray]:
 
 def points(vae: VAE, params: Any) -> np.ndarray:
     """Return a picture of samples in the plane."""
-    keys = jax.random.split(KEY)
+    keys = jax.random.split(fixed_key())
     mean, log_scale = vae.decode(params, jax.random.normal(keys[0], (4000, vae.latent)))
     return scatter(mean + jnp.exp(log_scale) * jax.random.normal(keys[1], mean.shape), title="samples")

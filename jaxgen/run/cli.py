@@ -11,6 +11,7 @@ from typing import Any, NoReturn, TypeVar
 import jax
 import tyro
 
+from jaxgen.parallel import ask_for_devices
 from jaxgen.run.compilation import keep_compiled
 from jaxgen.run.divergence import Diverged
 from jaxgen.run.experiment import Common, Experiment
@@ -59,6 +60,7 @@ def _run(name: str, config: C, build: Callable[[C], Experiment], folder: RunFold
             jax.config.update("jax_enable_x64", True)
         if config.compilation_cache:
             keep_compiled()
+        ask_for_devices(config.devices)
         experiment = build(config)
         run = Run(experiment, config)
         folder.open(name, config, overwrite=config.overwrite, command=command, data=experiment.data.source)

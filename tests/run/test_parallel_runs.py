@@ -1,6 +1,7 @@
 """The same run under every wrapper, through the command line."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -121,6 +122,36 @@ def test_float64_computes_and_keeps_float64(tmp_path, alone):
     assert result["baselines"] == pytest.approx(alone[1]["baselines"])  # the frozen draw is of the same bits
     about = next((tmp_path / "run" / "checkpoints").rglob("about/metadata")).read_text()
     assert "float64[16, 64]" in about and "float32[" not in about
+
+
+def test_a_cpu_is_shown_as_the_devices_asked_for():
+    # In a fresh process: no experiment may start JAX by being imported, or the flag would come too late.
+    program = """
+import importlib, pkgutil, experiments, jax
+from jaxgen.parallel import ask_for_devices
+for module in pkgutil.iter_modules(experiments.__path__):
+    importlib.import_module(f"experiments.{module.name}")
+ask_for_devices(1)
+ask_for_devices(3)
+assert jax.device_count() == 3, jax.devices()
+ask_for_devices(4)  # too late, and no error: who asks for four is told of three
+assert jax.device_count() == 3, jax.devices()
+"""
+    own = {name: value for name, value in os.environ.items() if name != "JAX_NUM_CPU_DEVICES"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=own)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_number_of_devices_that_the_user_set_stays():
+    program = """
+import jax
+from jaxgen.parallel import ask_for_devices
+ask_for_devices(3)
+assert jax.device_count() == 2, jax.devices()
+"""
+    own = {**os.environ, "JAX_NUM_CPU_DEVICES": "2"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=own)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow
