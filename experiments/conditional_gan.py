@@ -20,6 +20,7 @@ from experiments.common.gans import game_of, networks, warn
 from experiments.common.image_scores import ImageScores
 from experiments.common.keys import fixed_key
 from experiments.common.plain import Plain, drawer, generated_by, to_pixels
+from jaxgen.data.lazy import size
 from jaxgen.games.gan import Term
 from jaxgen.losses.classification import softmax_cross_entropy
 from jaxgen.nn.heads import Logits
@@ -99,7 +100,7 @@ def build(config: Config) -> Experiment:
                 "heads": {CLASSIFIER: classifier},
                 "terms": {"class": Term(told, config.auxiliary, config.auxiliary)},
             }
-        return game_of(config, gan, **more)
+        return game_of(config, gan, size(data.data.train), **more)
 
     def asked(state, key, number):
         """Return the percentage of samples that the classifier gives the class that was asked for."""

@@ -16,6 +16,7 @@ from experiments.common.gan_scores import scores_of
 from experiments.common.gans import ACTIVATIONS, INITS, average, optimisers
 from experiments.common.keys import fixed_key
 from experiments.common.plain import Draw, Plain, drawer, to_pixels
+from jaxgen.data.lazy import size
 from jaxgen.game import Game
 from jaxgen.games.multi_generator import multi_generator_game
 from jaxgen.models.gan import GAN, normal
@@ -25,6 +26,7 @@ from jaxgen.nn.heads import Logits
 from jaxgen.run.cli import main
 from jaxgen.run.data import open_data
 from jaxgen.run.experiment import Experiment
+from jaxgen.run.loop import DEFAULT_BATCH
 from jaxgen.viz.images import tile
 from jaxgen.viz.scatter import scatter
 
@@ -64,9 +66,9 @@ def multi_gan(config: GANConfig, shape: tuple[int, ...], generators: int) -> GAN
     )
 
 
-def multi_game(config: GANConfig, gan: GAN) -> Game:
-    """Return the game."""
-    return multi_generator_game(gan, tx=optimisers(config), ema=average(config))
+def multi_game(config: GANConfig, gan: GAN, examples: int = DEFAULT_BATCH) -> Game:
+    """Return the game. examples: of the training set, the default for all larger ones."""
+    return multi_generator_game(gan, tx=optimisers(config), ema=average(config, examples))
 
 
 def one_each(gan: GAN, draw: Draw) -> Draw:
@@ -87,7 +89,7 @@ def build(config: Config) -> Experiment:
     scores = scores_of(data, draw, config.features, config.samples)
 
     def game(config):
-        return multi_game(config, gan)
+        return multi_game(config, gan, size(data.data.train))
 
     def pictures(state):
         heads = config.generators

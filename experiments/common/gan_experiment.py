@@ -13,6 +13,7 @@ from experiments.common.gans import game_of, networks, warn
 from experiments.common.image_scores import ImageScores
 from experiments.common.keys import fixed_key
 from experiments.common.plain import Plain, drawer, generated_by, to_pixels
+from jaxgen.data.lazy import size
 from jaxgen.metrics.path_length import PathLength, path_length
 from jaxgen.models.gan import GAN
 from jaxgen.run.data import open_data
@@ -37,7 +38,7 @@ def build(config: GANConfig) -> Experiment:
     warn(config)
 
     def game(config):
-        return game_of(config, gan)
+        return game_of(config, gan, size(data.data.train))
 
     def finish(state, progress):
         result = scores.finish(state, config.samples, progress)

@@ -21,7 +21,7 @@ from jaxgen.models.gan import GAN, Prior, normal, pack
 from jaxgen.models.gan_mlp import MLPDiscriminator, MLPGenerator
 from jaxgen.models.resnet_gan import ResNetDiscriminator, ResNetGenerator
 from jaxgen.nn.heads import Logits
-from jaxgen.run.loop import DEFAULT_BATCH
+from jaxgen.run.loop import DEFAULT_BATCH, batch_size
 from jaxgen.run.named import named
 
 Array = jax.Array
@@ -147,13 +147,15 @@ def show_of(config: GANConfig):
     return show
 
 
-def average(config: GANConfig) -> float:
-    """Return the decay of the generator's average."""
-    return float(np.exp2(-(config.batch_size or DEFAULT_BATCH) / config.ema)) if config.ema else 0.0
+def average(config: GANConfig, examples: int = DEFAULT_BATCH) -> float:
+    """Return the decay of the generator's average. examples: of the training set, the default for all larger ones."""
+    if not config.ema:
+        return 0.0
+    return float(np.exp2(-batch_size(config, examples, config.discriminator_steps) / config.ema))
 
 
-def game_of(config: GANConfig, gan: GAN, **more: Any) -> Game:
-    """Return the game of these options. more: further options of `gan_game`."""
+def game_of(config: GANConfig, gan: GAN, examples: int = DEFAULT_BATCH, **more: Any) -> Game:
+    """Return the game of these options. examples: see `average`. more: further options of `gan_game`."""
     terms = dict(more.pop("terms", {}))
     if config.feature_matching:
         terms["feature_matching"] = matching(config.feature_matching)
@@ -169,6 +171,6 @@ def game_of(config: GANConfig, gan: GAN, **more: Any) -> Game:
         show=show_of(config),
         terms=terms,
         adversarial=config.adversarial,
-        ema=average(config),
+        ema=average(config, examples),
         **more,
     )

@@ -32,6 +32,21 @@ ONCE = {"xla_backend_optimization_level": 0}  # on CPU, of what runs once: it co
 SAVE_SECONDS = 300.0  # a checkpoint at least this often, however far apart the evaluations are
 
 
+def batch_size(config: Common, examples: int, slices: int) -> int:
+    """Return how many of the training set's examples a step plays. slices: that the game cuts them into.
+
+    Raises ValueError for a --batch-size that does not divide.
+    """
+    parts = slices * config.accumulate * config.devices
+    found = config.batch_size or max(1, min(DEFAULT_BATCH, examples) // parts) * parts
+    if found % parts:
+        raise ValueError(
+            f"--batch-size must divide by {parts} ({slices} slices of this game's step x {config.accumulate} "
+            f"accumulated x {config.devices} devices), got {found}"
+        )
+    return found
+
+
 class Stopped(RuntimeError):
     """The user asked the run to stop; it was saved and can go on."""
 
@@ -45,14 +60,8 @@ class Run:
         self.members = seeds.members(config, experiment.grid)
         check_devices(config.devices)
         self.slices = repeats(experiment.game)
-        parts = self.slices * config.accumulate * config.devices
         examples = size(experiment.data.train)
-        self.batch_size = config.batch_size or max(1, min(DEFAULT_BATCH, examples) // parts) * parts
-        if self.batch_size % parts:
-            raise ValueError(
-                f"--batch-size must divide by {parts} ({self.slices} slices of this game's step x {config.accumulate} "
-                f"accumulated x {config.devices} devices), got {self.batch_size}"
-            )
+        self.batch_size = batch_size(config, examples, self.slices)
         self.many = self.members.count is not None
         if self.many:
             self.batches = seeds.MemberBatches(self.members.keys, examples, self.batch_size)

@@ -12,6 +12,7 @@ import pytest
 from experiments.common.gans import warn
 from experiments.gan import Config, build
 from jaxgen.run.cli import main
+from jaxgen.run.loop import Run
 from jaxgen.step import init
 
 SMALL = ["--steps=4", "--evaluations=1", "--chunk=2", "--samples=200", "--batch-size=8"]
@@ -62,6 +63,25 @@ def test_the_classifier_of_the_scores_learns_at_the_first_evaluation(data, monke
     state = init(experiment.game, jax.random.key(0), experiment.prepare(jax.random.key(1), batch))
     with pytest.raises(InterruptedError, match=r"^digits$"):
         experiment.evaluate(state)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "played"),
+    [
+        ("gan", {"discriminator_steps": 5}, 30),
+        ("gan", {"data": "ring", "accumulate": 3}, 126),
+        ("multi_generator_gan", {}, 32),
+        ("conditional_gan", {"data": "digits", "width": 4, "discriminator_steps": 5}, 125),
+    ],
+)
+def test_the_average_counts_the_examples_that_a_step_plays(name, options, played, tmp_path):
+    np.savez(tmp_path / "few.npz", x=np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32))
+    module = importlib.import_module(f"experiments.{name}")
+    given = {"data": f"npz:{tmp_path / 'few.npz'}", "batch_size": None, "ema": 1000.0} | options
+    config = module.Config(**given)
+    experiment = module.build(config)
+    assert Run(experiment, config).batch_size == played
+    assert experiment.game.ema["generator"] ** (1000 / played) == pytest.approx(0.5)
 
 
 @pytest.mark.slow
