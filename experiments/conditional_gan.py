@@ -16,14 +16,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.common.gan_config import ImageGANConfig
-from experiments.common.gans import game_of, networks, warn
+from experiments.common.gans import game_of, head_of, networks, warn
 from experiments.common.image_scores import ImageScores
 from experiments.common.keys import fixed_key
 from experiments.common.plain import Plain, drawer, generated_by, to_pixels
 from jaxgen.data.lazy import size
 from jaxgen.games.gan import Term
 from jaxgen.losses.classification import softmax_cross_entropy
-from jaxgen.nn.heads import Logits
 from jaxgen.run.cli import main
 from jaxgen.run.data import open_data
 from jaxgen.run.experiment import Experiment, Progress, Result
@@ -69,10 +68,7 @@ def build(config: Config) -> Experiment:
     classes = len(names)
     if missing := sorted(set(range(classes)) - set(np.unique(np.asarray(data.data.train["label"])).tolist())):
         raise ValueError(f"conditional_gan needs training examples of every class, {config.data} has none of {missing}")
-    head = Logits(
-        projects=config.condition == "project", spectral=config.discriminator_norm == "spectral", **config.types
-    )
-    gan = networks(config, data.shape, head=head)
+    gan = networks(config, data.shape, head=head_of(config, projects=config.condition == "project"))
     if config.condition == "auxiliary":
         gan = gan._replace(discriminator=gan.discriminator.clone(blind=True))
     draw = drawer(gan, lambda index: jax.nn.one_hot(index % classes, classes))

@@ -13,7 +13,7 @@ import numpy as np
 from experiments.common.autoencoders import check_range
 from experiments.common.gan_config import GANConfig
 from experiments.common.gan_scores import scores_of
-from experiments.common.gans import ACTIVATIONS, INITS, average, optimisers
+from experiments.common.gans import ACTIVATIONS, INITS, average, head_of, optimisers
 from experiments.common.keys import fixed_key
 from experiments.common.plain import Draw, Plain, drawer, to_pixels
 from jaxgen.data.lazy import size
@@ -22,13 +22,32 @@ from jaxgen.games.multi_generator import multi_generator_game
 from jaxgen.models.gan import GAN, normal
 from jaxgen.models.gan_mlp import MLPDiscriminator
 from jaxgen.models.multi_generator import MultiGenerator
-from jaxgen.nn.heads import Logits
 from jaxgen.run.cli import main
 from jaxgen.run.data import open_data
 from jaxgen.run.experiment import Experiment
 from jaxgen.run.loop import DEFAULT_BATCH
 from jaxgen.viz.images import tile
 from jaxgen.viz.scatter import scatter
+
+
+FIXED = (  # options that stay as they are
+    "loss",
+    "smooth",
+    "adversarial",
+    "feature_matching",
+    "penalty",
+    "penalty_weight",
+    "penalty_interval",
+    "network",
+    "generator_norm",
+    "minibatch",
+    "pack",
+    "noise",
+    "unroll",
+    "replay",
+    "discriminator_steps",
+    "simultaneous",
+)
 
 
 @dataclass(frozen=True)
@@ -42,10 +61,16 @@ class Config(GANConfig):
         """Raise ValueError for values that no run can have."""
         super().check()
         check_range(self, "generators", 1)
-        fixed = ("loss", "penalty", "network", "pack", "unroll", "replay", "discriminator_steps", "simultaneous")
-        for name in fixed:
-            if (came := getattr(self, name)) != (only := getattr(GANConfig, name)):
-                raise ValueError(f"several generators have --{name.replace('_', '-')} {only} only, got {came}")
+        check_several(self)
+
+
+def check_several(config: GANConfig) -> None:
+    """Raise ValueError for an option that the game of several generators does not have."""
+    for name in FIXED:
+        if (came := getattr(config, name)) != (only := getattr(GANConfig, name)):
+            raise ValueError(f"several generators have --{name.replace('_', '-')} {only} only, got {came}")
+    if config.discriminator_norm == "batch":
+        raise ValueError("several generators have --discriminator-norm none or spectral only, got batch")
 
 
 def multi_gan(config: GANConfig, shape: tuple[int, ...], generators: int) -> GAN:
@@ -58,7 +83,8 @@ def multi_gan(config: GANConfig, shape: tuple[int, ...], generators: int) -> GAN
             config.discriminator_hidden,
             act,
             maxout=config.maxout,
-            head=Logits(generators + 1, **types),
+            spectral=config.discriminator_norm == "spectral",
+            head=head_of(config, classes=generators + 1),
             kernel_init=INITS[config.init],
             **types,
         ),

@@ -79,17 +79,23 @@ def warn(config: GANConfig) -> None:
         print(f"warning: {text}", file=sys.stderr)
 
 
+def head_of(config: GANConfig, **more: Any) -> Logits:
+    """Return the discriminator's head of these options. more: its further ones."""
+    return Logits(
+        deviation=config.minibatch == "deviation",
+        kernels=config.kernels if config.minibatch == "discrimination" else 0,
+        spectral=config.discriminator_norm == "spectral",
+        **more,
+        **config.types,
+    )
+
+
 def networks(config: GANConfig, shape: tuple[int, ...], *, head: nn.Module | None = None, prior: Prior | None = None):
     """Return the GAN of these options for examples of this shape. Raises ValueError for a shape it cannot make."""
     if config.network != "mlp" and len(shape) != 3:
         raise ValueError(f"--network {config.network} makes images, the examples of {config.data} have shape {shape}")
     batch, spectral = config.discriminator_norm == "batch", config.discriminator_norm == "spectral"
-    head = head or Logits(
-        deviation=config.minibatch == "deviation",
-        kernels=config.kernels if config.minibatch == "discrimination" else 0,
-        spectral=spectral,
-        **config.types,
-    )
+    head = head or head_of(config)
     prior = prior or normal(config.latent)
     norm = config.generator_norm == "batch"
     if config.network == "mlp":

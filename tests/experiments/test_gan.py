@@ -84,6 +84,30 @@ def test_the_average_counts_the_examples_that_a_step_plays(name, options, played
     assert experiment.game.ema["generator"] ** (1000 / played) == pytest.approx(0.5)
 
 
+def networks(name, **options):
+    """Return the shapes of a start: (params, extra)."""
+    module = importlib.import_module(f"experiments.{name}")
+    experiment = module.build(module.Config(**options))
+    batch = {**{key: rows[:8] for key, rows in experiment.data.train.items()}, "index": np.arange(8)}
+    state = jax.eval_shape(lambda key: init(experiment.game, key, experiment.prepare(key, batch)), jax.random.key(0))
+    return state.params, state.extra
+
+
+@pytest.mark.parametrize("condition", ["project", "auxiliary", "concatenate"])
+def test_a_conditional_discriminator_sees_the_batch_where_asked(condition):
+    def inputs(**options):
+        params, _ = networks("conditional_gan", width=4, condition=condition, discriminator_norm="none", **options)
+        return params["discriminator"]["head"]["Dense_0"]["kernel"].shape[0]
+
+    assert inputs(minibatch="discrimination", kernels=7) == inputs(kernels=7) + 7
+    assert inputs(minibatch="deviation") == inputs() + 1
+
+
+def test_several_generators_meet_a_spectral_discriminator_where_asked():
+    assert not networks("multi_generator_gan")[1]["discriminator"]
+    assert networks("multi_generator_gan", discriminator_norm="spectral")[1]["discriminator"]
+
+
 @pytest.mark.slow
 def test_a_run_that_dies_ends_where_it_would_have(tmp_path):
     flags = [*SMALL, *NARROW, "--replay=20", "--discriminator-norm=spectral", "--ema=50", "--evaluations=2"]
@@ -131,7 +155,7 @@ def test_a_run_that_dies_ends_where_it_would_have(tmp_path):
         ("wgan_gp", ["--width=4", "--batch-size=10"]),
         ("unrolled_gan", NARROW),
         ("replay_gan", NARROW),
-        ("multi_generator_gan", [*NARROW, "--generators=3"]),
+        ("multi_generator_gan", [*NARROW, "--generators=3", "--discriminator-norm=spectral"]),
         ("conditional_gan", ["--width=4"]),
         ("conditional_gan", ["--width=4", "--condition=auxiliary"]),
         ("conditional_gan", ["--width=4", "--condition=concatenate", "--network=mlp"]),
@@ -179,6 +203,30 @@ def test_bad_input_is_one_line(flags, message, tmp_path, capsys):
     told = capsys.readouterr().err.strip()
     assert message in told
     assert "\n" not in told
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "loss=hinge",
+        "smooth=0.1",
+        "adversarial=0",
+        "feature-matching=1",
+        "penalty=r1",
+        "penalty-weight=1",
+        "penalty-interval=2",
+        "generator-norm=batch",
+        "minibatch=deviation",
+        "noise=0.1",
+        "discriminator-norm=batch",
+    ],
+)
+def test_several_generators_refuse_what_they_do_not_have(flag, tmp_path, capsys):
+    module = importlib.import_module("experiments.multi_generator_gan")
+    with pytest.raises(SystemExit) as stop:
+        main("multi_generator_gan", module.Config, pytest.fail, arguments=[f"--out={tmp_path / 'run'}", f"--{flag}"])
+    assert stop.value.code == 2
+    assert f"several generators have --{flag.partition('=')[0]} " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
