@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.bijectors.base import Array, Bijector
+from jaxgen.nn.condition import check_numbers
 from jaxgen.nn.mlp import MLP
 
 SOLVERS = {"tsit5": "Tsit5", "dopri5": "Dopri5"}
@@ -31,16 +32,10 @@ class Drift(nn.Module):
     @nn.compact
     def __call__(self, t: Array, x: Array, condition: Array | None = None) -> Array:
         """t: a scalar; x: [B, D]; condition: [B, ...] or None."""
+        check_numbers(self, x, condition, x.shape[-1] + 1)
         time = jnp.full((len(x), 1), t, x.dtype)
         told = [] if condition is None else [condition.reshape(len(x), -1)]
         read = jnp.concatenate([x, time, *told], axis=-1)
-        layers = self.variables.get("params", {}).get("MLP_0")
-        if layers and layers["Dense_0"]["kernel"].shape[0] != read.shape[-1]:
-            wanted = layers["Dense_0"]["kernel"].shape[0] - 1
-            raise ValueError(
-                f"drift: expected {wanted} numbers of x and the condition, those that the parameters were made with, "
-                f"got {x.shape[-1]} of x and {read.shape[-1] - 1 - x.shape[-1]} of the condition"
-            )
         h = MLP(self.features, self.activation, param_dtype=self.param_dtype)(read)
         return nn.Dense(x.shape[-1], kernel_init=self.kernel_init, param_dtype=self.param_dtype)(h)
 

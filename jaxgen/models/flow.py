@@ -56,9 +56,12 @@ class Flow(NamedTuple):
         rngs = {} if key is None else {"trace": key}
         return self.bijector.apply({"params": params["flow"]}, x, condition, rngs=rngs)
 
-    def decode(self, params: Any, z: Array, condition: Array | None = None) -> tuple[Array, Array]:
-        """Return the x [B, ...] of noise z [B, *shape], and log|det dx/dz| [B] in nats."""
-        return self.bijector.apply({"params": params["flow"]}, z, condition, method="inverse")
+    def decode(
+        self, params: Any, z: Array, condition: Array | None = None, *, key: Array | None = None
+    ) -> tuple[Array, Array]:
+        """Return the x [B, ...] of noise z [B, *shape], and log|det dx/dz| [B] in nats. key: as for `encode`."""
+        rngs = {} if key is None else {"trace": key}
+        return self.bijector.apply({"params": params["flow"]}, z, condition, rngs=rngs, method="inverse")
 
     def noise_log_prob(self, params: Any, z: Array, temperature: Array | float = 1.0) -> Array:
         """Return the log-density [B] in nats of noise z [B, *shape] that `temperature` has scaled."""
@@ -86,7 +89,13 @@ class Flow(NamedTuple):
     def sample_and_log_prob(
         self, params: Any, key: Array, n: int, condition: Array | None = None, *, temperature: Array | float = 1.0
     ) -> tuple[Array, Array]:
-        """Return n samples [n, ...], and the log-densities [n] in nats that they were drawn from."""
+        """Return n samples [n, ...], and the log-densities [n] in nats that they were drawn from.
+
+        The latter are estimates where the bijector estimates its log-determinant.
+        Raises ValueError for a condition that is not one for each sample.
+        """
+        if condition is not None and len(condition) != n:
+            raise ValueError(f"sample: expected a condition for each of n={n} samples, got shape {condition.shape}")
         z = self.noise(params, key, n, temperature)
-        x, log_det = self.decode(params, z, condition)
+        x, log_det = self.decode(params, z, condition, key=jax.random.fold_in(key, 1))
         return x, self.noise_log_prob(params, z, temperature) - log_det

@@ -7,6 +7,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxgen.nn.condition import check_condition, check_numbers, numbers
 from jaxgen.nn.conv import Conv
 from jaxgen.nn.mlp import MLP
 from jaxgen.nn.residual import ResidualBlock
@@ -28,6 +29,7 @@ class DenseConditioner(nn.Module):
     def __call__(self, x: Array, condition: Array | None = None) -> Array:
         """x: [B, D]."""
         types = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        check_numbers(self, x, condition, x.shape[-1])
         if condition is not None:
             x = jnp.concatenate([x, condition.reshape(len(x), -1)], axis=-1)
         features = MLP(self.hidden, self.activation, **types)(x)
@@ -51,7 +53,7 @@ class ConvConditioner(nn.Module):
     def __call__(self, x: Array, condition: Array | None = None) -> Array:
         """x: [B, H, W, C]."""
         types = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        h = self.activation(enter(x, condition, self.width, types))
+        h = self.activation(enter(self, x, condition, types))
         # A 1x1 convolution; of rows, as XLA's CPU backend takes twice as long for the gradient of [B, H, W, C].
         rows = self.activation(nn.Dense(self.width, **types)(h.reshape(-1, self.width)))
         h = rows.reshape(h.shape)
@@ -75,7 +77,7 @@ class ResidualConditioner(nn.Module):
     def __call__(self, x: Array, condition: Array | None = None) -> Array:
         """x: [B, H, W, C]."""
         types = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        h = enter(x, condition, self.width, types)
+        h = enter(self, x, condition, types)
         for _ in range(self.blocks):
             h = ResidualBlock(self.width, self.activation, **types)(h)
         return _full(Conv(self.outputs, 3, kernel_init=ZEROS, **types)(self.activation(h)))
@@ -92,7 +94,9 @@ class LinearConditioner(nn.Module):
     def __call__(self, x: Array, condition: Array | None = None) -> Array:
         """x: [B, H, W, C]."""
         layer = Conv(self.outputs, 3, kernel_init=ZEROS, dtype=self.dtype, param_dtype=self.param_dtype)
-        return _full(layer(beside(x, condition)))
+        seen = beside(x, condition)
+        check_images(self, x, None if condition is None or condition.ndim == 2 else condition)
+        return _full(layer(seen))
 
 
 def beside(x: Array, condition: Array | None) -> Array:
@@ -107,12 +111,30 @@ def beside(x: Array, condition: Array | None) -> Array:
     return jnp.concatenate([x, sized.astype(x.dtype)], axis=-1)
 
 
-def enter(x: Array, condition: Array | None, width: int, types: Any) -> Array:
-    """Return the first hidden maps [B, H, W, width] of x and its condition; its layers are made inside a module."""
-    h = Conv(width, 3, **types)(beside(x, condition))
+def enter(net: nn.Module, x: Array, condition: Array | None, types: Any) -> Array:
+    """Return the first hidden maps [B, H, W, net.width] of x and its condition; the layers are made in the network."""
+    seen = beside(x, condition)
+    check_images(net, x, condition)
+    h = Conv(net.width, 3, **types)(seen)
     if condition is None or condition.ndim != 2:
         return h
-    return h + nn.Dense(width, use_bias=False, **types)(condition)[:, None, None, :]
+    return h + nn.Dense(net.width, use_bias=False, **types)(condition)[:, None, None, :]
+
+
+def check_images(net: nn.Module, x: Array, condition: Array | None) -> None:
+    """Raise ValueError for a condition of another batch than x's, or unlike what the parameters were made with."""
+    params = net.variables.get("params", {})
+    first, vector = params.get("Conv_0"), params.get("Dense_0", {})
+    channels = -1 if first is None else first["kernel"].shape[2] - x.shape[-1]
+    # Of the dense layers only the condition's has no bias.
+    made = f"images of {channels} channels" if channels else numbers(None)
+    if vector and "bias" not in vector:
+        made = numbers(vector["kernel"].shape[0])
+    came = numbers(None)
+    if condition is not None:
+        last = condition.shape[-1]
+        came = numbers(last) if condition.ndim == 2 else f"images of {last} channels"
+    check_condition(net, x, condition, None if channels < 0 else made, came)
 
 
 def _full(x: Array) -> Array:

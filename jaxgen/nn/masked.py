@@ -1,13 +1,14 @@
 """Networks whose output for each number of a vector sees only the numbers before it."""
 
 import itertools
-import math
 from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from jaxgen.nn.condition import check_condition, count, numbers
 
 Array = jax.Array
 
@@ -58,8 +59,8 @@ class MADE(nn.Module):
 
     hidden: widths. order: "natural" or "reversed". kernel_init: the last layer's. scattered: hidden biases start apart,
     so that rectified units bend at different places.
-    Raises ValueError for x that is no [B, D], another order, or a condition unlike the one, or none, that the
-    parameters were made with.
+    Raises ValueError for x that is no [B, D], another order, a condition of another batch, or one unlike the one, or
+    none, that the parameters were made with.
     """
 
     hidden: Sequence[int]
@@ -76,7 +77,7 @@ class MADE(nn.Module):
         """x: [B, D]; condition: [B, ...] or None."""
         if x.ndim != 2:
             raise ValueError(f"MADE: expected x [B, D], got shape {x.shape}")
-        self.check(condition)
+        self.check(x, condition)
         last = x.shape[-1] - 1
         place = positions(self.order, x.shape[-1])
         lowest = min(1, last) if condition is None else 0
@@ -94,15 +95,11 @@ class MADE(nn.Module):
             h = MaskedDense(init, apart, **types)(self.activation(h), mask)
         return h.reshape(*x.shape, self.size)
 
-    def check(self, condition: Array | None) -> None:
-        """Raise ValueError for a condition unlike the one that the parameters were made with."""
-        if self.is_initializing():
-            return
+    def check(self, x: Array, condition: Array | None) -> None:
+        """Raise ValueError for a condition of another batch, or unlike the one that the parameters were made with."""
         told = self.variables.get("params", {}).get("condition")
-        wanted = "none" if told is None else f"one of {told['kernel'].shape[0]} numbers"
-        got = "none" if condition is None else f"one of {math.prod(condition.shape[1:])} numbers"
-        if wanted != got:
-            raise ValueError(f"MADE: expected the condition that the parameters were made with, {wanted}, got {got}")
+        made = numbers(None if told is None else told["kernel"].shape[0])
+        check_condition(self, x, condition, made, numbers(count(condition)))
 
 
 def spread(width: int, lowest: int, highest: int) -> np.ndarray:

@@ -175,8 +175,13 @@ def test_a_missing_stream_of_noise_is_refused():
 
 def test_another_condition_than_the_first_is_refused(double):
     variables, x, _ = made(FINE, (2,), (3,))
-    for condition in (None, jnp.zeros((3, 4))):
-        with pytest.raises(ValueError, match="expected 5 numbers of x and the condition"):
+    for condition, message in (
+        (None, "one of 3 numbers, got none"),
+        (jnp.zeros((3, 4)), "one of 3 numbers, got one of 4"),
+        (jnp.zeros((1, 3)), r"Drift: expected a condition for each of 3 examples, got shape \(1, 3\)"),
+        (jnp.zeros((9, 1)), r"got shape \(9, 1\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
             FINE.apply(variables, x, condition)
 
 

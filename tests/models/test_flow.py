@@ -11,6 +11,7 @@ import optax
 import pytest
 
 from jaxgen.bijectors.chain import Chain, layers
+from jaxgen.bijectors.continuous import Continuous, Drift
 from jaxgen.bijectors.coupling import Coupling
 from jaxgen.bijectors.elementwise import affine
 from jaxgen.bijectors.logit import Logit
@@ -77,6 +78,37 @@ def test_samples_come_with_the_density_they_were_drawn_from(plane):
     expected = (flow.base.log_prob(z / 0.5) - np.log(0.5)).sum(-1) + log_det
     chex.assert_trees_all_close(log_prob, expected, atol=1e-3)
     chex.assert_trees_all_close(jax.jit(flow.decode)(params, z)[0], x, atol=1e-4)
+
+
+def test_another_condition_than_the_parameters_were_made_with_is_refused():
+    flow = Flow(Coupling(NET, affine()), (2,))
+    x, condition = jnp.ones((4, 2)), jnp.ones((4, 3))
+    params = flow.init(KEY, x, condition)
+    log_prob, sample = partial(flow.log_prob, params, x), partial(flow.sample, params, KEY)
+    for other, message in (
+        (None, "one of 3 numbers, got none"),
+        (jnp.ones((4, 5)), "one of 3 numbers, got one of 5"),
+        (jnp.ones((2, 6)), r"for each of 4 examples, got shape \(2, 6\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            log_prob(other)
+    with pytest.raises(ValueError, match="one of 3 numbers, got none"):
+        sample(4)
+    with pytest.raises(ValueError, match=r"for each of n=6 samples, got shape \(4, 3\)"):
+        sample(6, condition)
+    assert sample(4, condition).shape == (4, 2)
+
+
+def test_a_flow_that_estimates_its_log_determinant_samples_too():
+    flow = Flow(Continuous(Drift((8,)), trace="hutchinson"), (3,))
+    exact = flow._replace(bijector=Continuous(Drift((8,))))
+    params = moved(jax.jit(flow.init)(KEY, jnp.ones((4, 3))))
+    x, log_prob = jax.jit(lambda key: flow.sample_and_log_prob(params, key, 4))(KEY)
+    drawn, exactly = jax.jit(lambda key: exact.sample_and_log_prob(params, key, 4))(KEY)
+    chex.assert_trees_all_close(x, drawn, atol=1e-3)
+    assert 1e-2 < jnp.abs(log_prob - exactly).max() < 3
+    with pytest.raises(ValueError, match='"trace": key'):
+        flow.decode(params, x)
 
 
 def test_bases_are_densities():

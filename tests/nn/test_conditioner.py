@@ -1,12 +1,16 @@
 """Networks of couplings: where they start, and the conditions that they take."""
 
+from functools import partial
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxgen.bijectors.continuous import Drift
 from jaxgen.nn.conditioner import ConvConditioner, DenseConditioner, LinearConditioner, ResidualConditioner
+from jaxgen.nn.masked import MADE
 
 KEY = jax.random.key(0)
 IMAGES = [ConvConditioner(6, width=8), ResidualConditioner(6, width=8, blocks=1), LinearConditioner(6)]
@@ -36,3 +40,60 @@ def test_half_precision_returns_float32():
     net = ConvConditioner(6, width=8, dtype=jnp.bfloat16)
     x = jax.random.normal(KEY, (2, 4, 4, 3))
     assert net.apply(net.init(KEY, x), x).dtype == jnp.float32
+
+
+X, IMAGE = (4, 5), (4, 2, 2, 3)
+CONV, RESIDUAL, LINEAR = IMAGES
+CASES = {
+    "dense": (DenseConditioner(6, (8,)), X, (3,), "one of 3 numbers", (4,), "one of 4 numbers"),
+    "dense without hidden layers": (DenseConditioner(6, ()), X, (3,), "one of 3 numbers", (4,), "one of 4 numbers"),
+    "dense, flattened": (DenseConditioner(6, (8,)), X, (2, 2), "one of 4 numbers", (2, 3), "one of 6 numbers"),
+    "MADE": (MADE((8,)), X, (3,), "one of 3 numbers", (4,), "one of 4 numbers"),
+    "drift": (Drift((8,)), X, (3,), "one of 3 numbers", (4,), "one of 4 numbers"),
+    "convolutions": (CONV, IMAGE, (8,), "one of 8 numbers", (5,), "one of 5 numbers"),
+    "convolutions, of images": (CONV, IMAGE, (4, 4, 2), "images of 2 channels", (4, 4, 1), "images of 1 channels"),
+    "residual": (RESIDUAL, IMAGE, (8,), "one of 8 numbers", (5,), "one of 5 numbers"),
+    "residual, of images": (RESIDUAL, IMAGE, (4, 4, 2), "images of 2 channels", (8,), "one of 8 numbers"),
+    "linear": (LINEAR, IMAGE, (4, 4, 2), "images of 2 channels", (4, 4, 1), "images of 1 channels"),
+}
+
+
+def called(net, x):
+    """Return init and apply of (variables, condition), of shapes alone; a drift also takes a time."""
+    before = (0.5,) if isinstance(net, Drift) else ()
+    start = partial(jax.eval_shape, lambda c: net.init(KEY, *before, x, c))
+    return start, partial(jax.eval_shape, lambda variables, c: net.apply(variables, *before, x, c))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_another_condition_than_the_parameters_were_made_with_is_refused(name):
+    net, shape, told, made, other, came = CASES[name]
+    x = jnp.ones(shape)
+    start, run = called(net, x)
+    with_one, without = start(jnp.ones((4, *told))), start(None)
+    run(with_one, jnp.ones((4, *told))), run(without, None)
+    for variables, condition, expected, got in (
+        (with_one, None, made, "none"),
+        (with_one, jnp.ones((4, *other)), made, came),
+        (without, jnp.ones((4, *told)), "none", made),
+    ):
+        with pytest.raises(ValueError, match=f"{type(net).__name__}: .* made with, {expected}, got {got} beside x of"):
+            run(variables, condition)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_condition_of_another_batch_is_refused(name):
+    net, shape, told, *_ = CASES[name]
+    start, run = called(net, jnp.ones(shape))
+    variables = start(jnp.ones((4, *told)))
+    for other in ((2, 2 * told[0], *told[1:]), (1, *told)):  # the first has as many numbers in all
+        message = rf"{type(net).__name__}: .* for each of 4 examples, got shape \({other[0]},"
+        for attempt in (start, partial(run, variables)):
+            with pytest.raises(ValueError, match=message):
+                attempt(jnp.ones(other))
+
+
+def test_a_prior_of_maps_leaves_a_vector_out():
+    x = jnp.ones(IMAGE)
+    variables = LINEAR.init(KEY, x, jnp.ones((4, 3)))
+    np.testing.assert_array_equal(LINEAR.apply(variables, x, jnp.ones((4, 3))), LINEAR.apply(variables, x))
