@@ -73,7 +73,7 @@ def build(config: Config) -> Experiment:
         gan = gan._replace(discriminator=gan.discriminator.clone(blind=True))
     draw = drawer(gan, lambda index: jax.nn.one_hot(index % classes, classes))
     scores = ImageScores(data, draw, config.features or "classifier", config.samples)
-    if not scores.classifies:
+    if not scores.space.classifies:
         raise ValueError(
             f"conditional_gan is scored by a classifier: --features must be classifier, got {config.features}"
         )
@@ -113,7 +113,7 @@ def build(config: Config) -> Experiment:
 
     def finish(state, progress: Progress) -> Result:
         result = scores.finish(state, config.samples, progress)
-        accuracy, name = 100 * scores.network.accuracy, "classified as asked"
+        accuracy, name = 100 * scores.space.network.accuracy, "classified as asked"
         return result._replace(
             scores={name: asked(state, jax.random.key(2), config.samples)} | dict(result.scores),
             baselines={name: accuracy} | dict(result.baselines),

@@ -54,8 +54,8 @@ def build(config: GANConfig) -> Experiment:
                 better={**result.better, "path length": "lower"},
                 protocol=f"{result.protocol} Path length: of {length.samples} great circles in the same features.",
             )
-            if scores.classifies:
-                pictures["arithmetic"] = arithmetic(gan, make, scores.network.logits)
+            if scores.space.classifies:
+                pictures["arithmetic"] = arithmetic(gan, make, scores.space.network.logits)
         return result._replace(pictures=pictures)
 
     return Experiment(
@@ -96,8 +96,10 @@ def speed(gan: GAN, make: Make, scores: ImageScores) -> PathLength:
     keys = jax.random.split(jax.random.key(3), 3)
     t = np.asarray(jax.random.uniform(keys[2], (PATHS,)))
     ends = (np.asarray(gan.prior(key, PATHS)) for key in keys[:2])
-    features = jax.jit(lambda x: scores.features.apply((x + 1) / 2))
-    return path_length(lambda z: make(jnp.asarray(z, jnp.float32)), features, *ends, t, path="slerp", epsilon=1e-2)
+    features = scores.space.features.apply
+    return path_length(
+        lambda z: (make(jnp.asarray(z, jnp.float32)) + 1) / 2, features, *ends, t, path="slerp", epsilon=1e-2
+    )
 
 
 def arithmetic(gan: GAN, make: Make, logits: Callable[[Array], Array]) -> np.ndarray:

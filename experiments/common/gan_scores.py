@@ -70,4 +70,4 @@ def scores_of(data: Plain, draw: Draw, features: str | None, samples: int) -> Sc
     if not data.images:
         return PlaneScores(data, draw)
     labelled = "label" in data.data.train
-    return ImageScores(data, draw, features or ("classifier" if labelled else "pixels"), samples)
+    return ImageScores(data, draw, features or ("classifier" if labelled else "shrunk"), samples)

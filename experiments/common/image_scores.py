@@ -1,129 +1,146 @@
 """What a generator of images is scored by: distances of sets of features, fidelity and variety."""
 
 from functools import cached_property
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
+from experiments.common.image_features import ImageFeatures
 from experiments.common.keys import fixed_key
 from experiments.common.plain import Draw, Plain, to_pixels
 from jaxgen.data.lazy import size as size_of
 from jaxgen.game import TrainState
-from jaxgen.metrics.features import PIXELS, Features
-from jaxgen.metrics.frechet import Moments, check_number, fid
-from jaxgen.metrics.inception_score import inception_score_of_logits
-from jaxgen.metrics.kernel_distance import kernel_distance
-from jaxgen.metrics.neighbours import neighbours
+from jaxgen.metrics.frechet import FID, Moments, check_number, fid
+from jaxgen.metrics.inception_score import InceptionScore, inception_score
+from jaxgen.metrics.kernel_distance import KID, kernel_distance
+from jaxgen.metrics.neighbours import Neighbours, neighbours
 from jaxgen.run.experiment import Progress, Result
-from jaxgen.run.features import WIDTH, FeatureNetwork, check_classes, feature_network
-from jaxgen.run.named import named
 
 WATCHED = 2000  # generated examples of the scores during a run
+PIECE = 2000  # images that are held at once
 NEAR = 2000  # of each set, for precision and recall
 REAL = 10_000  # validation images, at most
+PERCENT = ("precision", "recall", "coverage")
+HIGHER = (*PERCENT, "density", "Inception score")
+
+
+class Seen(NamedTuple):
+    """A set of images as it is compared: features [N, F], their moments, and p(class | image) [N, K] or None."""
+
+    features: np.ndarray
+    moments: Moments
+    probabilities: np.ndarray | None
+
+
+class Distances(NamedTuple):
+    """Every score of a set against another, as its metric tells it, with its own numbers."""
+
+    fid: FID
+    kid: KID
+    near: Neighbours
+    inception: InceptionScore | None
+
+    def table(self) -> dict[str, float]:
+        """Return the scores by name."""
+        table = {"FID": self.fid.distance, "KID": self.kid.distance}
+        table |= {name: 100 * getattr(self.near, name) for name in PERCENT} | {"density": self.near.density}
+        return table | ({"Inception score": self.inception.mean} if self.inception else {})
 
 
 class ImageScores:
-    """Distances to a set of images, in features; a classifier of them learns at the first evaluation."""
+    """Distances to a set of images, in features."""
 
     watch, mode = "fid", "min"
 
     def __init__(self, data: Plain, draw: Draw, kind: str, samples: int):
-        """kind: "classifier", "pixels" or module:function. samples: of the final scores.
+        """kind: as `ImageFeatures` has it. samples: of the final scores; never more than training images.
 
-        Raises ValueError for features that do not fit the data, or more of them than samples or validation images.
+        Raises ValueError for features that do not fit the data, or more of them than samples or images.
         """
-        self.data, self.draw, self.kind = data, draw, kind
-        self.classifies = kind == "classifier"
-        if self.classifies:
-            check_classes(data.data)
-        size = WIDTH if self.classifies else len(self.of_validation.mean)
-        check_number(min(REAL, size_of(data.data.validation)), size, what="validation")
-        check_number(samples, size, what="generated")
-        self.watched = max(WATCHED, size)
-
-    @cached_property
-    def network(self) -> FeatureNetwork:
-        """The classifier, where it gives the features."""
-        return feature_network(self.data.data)
-
-    @cached_property
-    def logits(self) -> Features:
-        """What the classifier says."""
-        return Features("logits", jax.jit(self.network.logits))
-
-    @cached_property
-    def features(self) -> Features:
-        """Where sets are compared."""
-        if self.classifies:
-            apply = self.network.apply
-            return Features(self.kind, jax.jit(lambda images: apply(images)[-1]))
-        return Features(self.kind, named("--features", self.kind, {"pixels": PIXELS.apply}))
+        self.data, self.draw = data, draw
+        sizes = {part: min(REAL, size_of(getattr(data.data, part))) for part in ("train", "validation", "test")}
+        # FID is biased upwards, the more of the fewer: samples and the floor are as many.
+        self.samples = min(samples, size_of(data.data.train))
+        self.space = ImageFeatures(data, kind, min(samples, *sizes.values()))
+        for what, number in {"generated": samples, **sizes}.items():
+            check_number(number, self.space.size, what=what)
+        self.watched = max(WATCHED, self.space.size)
 
     @cached_property
     def of_validation(self) -> Moments:
         """The moments of the validation images."""
-        return moments(self.features.of(to_pixels(self.data.some("validation", REAL))))
+        return self.see([to_pixels(self.data.some("validation", REAL))]).moments
+
+    def see(self, pieces) -> Seen:
+        """Return what is compared of images, which come in pieces [N, H, W, C] in [0, 1] and are not kept."""
+        features, probabilities, moments = [], [], Moments.empty(self.space.size)
+        for images in pieces:
+            features.append(self.space.features.of(images))
+            moments = moments.update(features[-1])
+            if self.space.probabilities:
+                probabilities.append(self.space.probabilities.of(images))
+        return Seen(np.concatenate(features), moments, np.concatenate(probabilities) if probabilities else None)
+
+    def pieces(self, state: TrainState, number: int):
+        """Yield generated images, `number` in all."""
+        for start in range(0, number, PIECE):
+            key = jax.random.fold_in(jax.random.key(1), start)
+            yield to_pixels(self.draw(state, key, min(PIECE, number - start)))
 
     def evaluate(self, state: TrainState) -> dict[str, float]:
         """Return the scores of an evaluation."""
         x = self.draw(state, fixed_key(), self.watched)
         if not np.isfinite(x).all():
             return {"fid": np.inf}
-        return {"fid": fid(moments(self.features.of(to_pixels(x))), self.of_validation).distance}
+        moments = Moments.empty(self.space.size).update(self.space.features.of(to_pixels(x)))
+        return {"fid": fid(moments, self.of_validation).distance}
 
     def finish(self, state: TrainState, samples: int, progress: Progress) -> Result:
         """Return the final scores, beside those of as many training images."""
-        progress("drawing")
-        sets = {
-            "model": to_pixels(self.draw(state, jax.random.key(1), samples)),
-            "train": to_pixels(self.data.some("train", samples)),
-            "test": to_pixels(self.data.some("test", samples)),
-        }
-        progress("features")
-        found = {name: self.features.of(images) for name, images in sets.items()}
-        tables = {}
-        for name in ("model", "train"):
-            progress(f"distances of {name}")
-            tables[name] = distances(found[name], found["test"])
-        units = dict.fromkeys(("precision", "recall", "coverage"), "%")
-        better = dict.fromkeys(("precision", "recall", "density", "coverage", "Inception score"), "higher")
-        if self.classifies:
-            for name in ("model", "train"):
-                # Samples may come class by class in turn, which splits would fall in step with.
-                logits = np.random.default_rng(0).permutation(self.logits.of(sets[name]))
-                tables[name]["Inception score"] = inception_score_of_logits(logits, splits=10).mean
-        told = "that are the pixels" if self.kind == "pixels" else f"of {self.kind}"
-        if self.classifies:
-            accuracy = f"{100 * self.network.accuracy:.1f} %"
-            told = f"of a classifier of {accuracy} test accuracy, trained on this training set"
+        progress("features of samples")
+        model = self.see(self.pieces(state, self.samples))
+        progress("features of images")
+        train, test = (self.see([to_pixels(self.data.some(part, samples))]) for part in ("train", "test"))
+        progress("distances of samples")
+        found = distances(model, test)
+        progress("distances of training images")
+        floor = distances(train, test)
+        scores = found.table()
         return Result(
-            scores=tables["model"],
-            baselines=tables["train"],
-            units=units,
-            better={name: better.get(name, "lower") for name in tables["model"]},
-            protocol=f"{len(sets['model'])} samples against {len(sets['test'])} test images, in "
-            f"{found['test'].shape[1]} features {told}; KID over 10 blocks; precision, "
-            "recall, density and coverage with k = 5 "
-            f"of at most {NEAR} images each. The baseline, the floor, is {len(sets['train'])} training images in the "
-            f"place of samples. The checkpoint has the least FID of {self.watched} samples to validation images.",
+            scores=scores,
+            baselines=floor.table(),
+            units=dict.fromkeys(PERCENT, "%"),
+            better={name: "higher" if name in HIGHER else "lower" for name in scores},
+            protocol=f"{told(found)} In {found.fid.size} {self.space.told}. The baseline, the floor, is "
+            f"{floor.fid.samples} training images in the place of samples (KID +- {floor.kid.error:.2g}). The "
+            f"checkpoint has the least FID of {self.watched} samples to {self.of_validation.number} validation images.",
         )
 
 
-def distances(features: np.ndarray, real: np.ndarray) -> dict[str, float]:
-    """Return every score of features [N, F] against real ones [M, F]."""
-    near = neighbours(features[:NEAR], real[:NEAR], k=min(5, len(real) - 1))
-    kid = kernel_distance(features, real, seed=0, splits=min(10, len(real) // 2))
-    return {
-        "FID": fid(moments(features), moments(real)).distance,
-        "KID": kid.distance,
-        "precision": 100 * near.precision,
-        "recall": 100 * near.recall,
-        "density": near.density,
-        "coverage": 100 * near.coverage,
-    }
+def distances(seen: Seen, real: Seen) -> Distances:
+    """Return every score of a set against a real one."""
+    near = min(NEAR, len(seen.features), len(real.features))
+    inception = None
+    if seen.probabilities is not None:
+        # Samples may come class by class in turn, which splits would fall in step with.
+        shuffled = np.random.default_rng(0).permutation(seen.probabilities)
+        inception = inception_score(shuffled, splits=min(10, len(shuffled)))
+    return Distances(
+        fid(seen.moments, real.moments),
+        kernel_distance(seen.features, real.features, seed=0, splits=min(10, len(real.features) // 2)),
+        neighbours(seen.features[:near], real.features[:near], k=min(5, near - 1)),
+        inception,
+    )
 
 
-def moments(features: np.ndarray) -> Moments:
-    """Return the moments of features [N, F]."""
-    return Moments.empty(features.shape[1]).update(features)
+def told(found: Distances) -> str:
+    """Say of how many examples and splits the scores are."""
+    text = (
+        f"{found.fid.samples} samples against {found.fid.reference} test images; KID over {found.kid.splits} blocks, "
+        f"+- {found.kid.error:.2g}; precision, recall, density and coverage of {found.near.samples} against "
+        f"{found.near.reference}, with k = {found.near.k}"
+    )
+    if found.inception:
+        text += f"; Inception score over {found.inception.splits} splits, +- {found.inception.deviation:.2g}"
+    return f"{text}."
