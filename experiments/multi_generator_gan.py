@@ -29,7 +29,6 @@ from jaxgen.run.loop import DEFAULT_BATCH
 from jaxgen.viz.images import tile
 from jaxgen.viz.scatter import scatter
 
-
 FIXED = (  # options that stay as they are
     "loss",
     "smooth",

@@ -118,7 +118,7 @@ def networks(config: GANConfig, shape: tuple[int, ...], *, head: nn.Module | Non
         )
     return GAN(
         ResNetGenerator(shape, config.width, batch_norm=norm, **config.types),
-        ResNetDiscriminator(width, spectral=spectral, head=head, **config.types),
+        ResNetDiscriminator(width, batch_norm=batch, spectral=spectral, head=head, **config.types),
         prior,
     )
 

@@ -76,10 +76,11 @@ class ResNetGenerator(nn.Module):
 class ResNetDiscriminator(nn.Module):
     """(images [B, H, W, C], given [B, K] or None) -> `Judged`: halving blocks, then two of one size, then a sum.
 
-    Options as of `jaxgen.models.dcgan.DCGANDiscriminator`.
+    batch_norm: before every activation. Other options as of `jaxgen.models.dcgan.DCGANDiscriminator`.
     """
 
     width: int = 64
+    batch_norm: bool = False
     spectral: bool = True
     activation: Callable[[Array], Array] = nn.relu
     head: nn.Module = Logits()
@@ -91,17 +92,19 @@ class ResNetDiscriminator(nn.Module):
     @nn.compact
     def __call__(self, x: Array, given: Array | None = None, *, train: bool) -> Judged:
         """See the class."""
+        types = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+
+        def before(x):
+            return self.activation(BatchNorm(**types)(x, train=train) if self.batch_norm else x)
 
         def conv(x, kernel=3):
-            layer = Conv(
-                self.width, kernel, kernel_init=self.kernel_init, dtype=self.dtype, param_dtype=self.param_dtype
-            )
+            layer = Conv(self.width, kernel, kernel_init=self.kernel_init, **types)
             return nn.SpectralNorm(layer)(x, update_stats=train) if self.spectral else layer(x)
 
         x = x if self.blind or self.head.projects else joined(x, given)
         for number in range(halvings(x.shape[1:3])):
-            y = conv(self.activation(conv(self.activation(x) if number else x)))
+            y = conv(before(conv(before(x) if number else x)))
             x = conv(halved(x), 1) + halved(y)
         for _ in range(2):
-            x = x + conv(self.activation(conv(self.activation(x))))
-        return Judged(*self.head(self.activation(x).sum((1, 2)), given, train=train))
+            x = x + conv(before(conv(before(x))))
+        return Judged(*self.head(before(x).sum((1, 2)), given, train=train))
