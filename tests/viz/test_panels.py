@@ -34,3 +34,9 @@ def test_a_field_shows_its_path_and_its_truth():
         fields({"bad": Field(lambda x: x, np.zeros(3))}, half=1)
     with pytest.raises(ValueError, match="at least one"):
         fields({}, half=1)
+
+
+def test_fields_stand_in_as_many_columns_as_asked_for():
+    seven = {str(number): Field(lambda x: x, np.zeros((2, 2))) for number in range(7)}
+    assert fields(seven, half=1).shape == (580, 1120, 3)
+    assert fields(seven, half=1, columns=6, side=1.5).shape == (320, 900, 3)
