@@ -56,7 +56,8 @@ class Repeat(Bijector):
     """One bijector `depth` times over, each time with parameters of its own, as a loop that is compiled once.
 
     Its parameters are the bijector's, with a leading axis [depth]. A layer that starts from data starts from what
-    the layers before it, started, make of the data.
+    the layers before it, started, make of the data. Each layer has random streams of its own, the same forward and
+    inverse; what layers sow as "intermediates" comes with a leading axis [depth] too.
     """
 
     bijector: Bijector
@@ -67,8 +68,8 @@ class Repeat(Bijector):
         layer = self.bijector.clone(parent=None)
 
         def one(x, key):
-            params = layer.init(key, x, condition)["params"]
-            return layer.apply({"params": params}, x, condition)[0], params
+            (x, _), variables = layer.init_with_output(key, x, condition)
+            return x, variables.get("params", {})
 
         return jax.lax.scan(one, x, jax.random.split(key, self.depth))[1]
 
@@ -92,13 +93,19 @@ class Repeat(Bijector):
         if method == "inverse" and self.is_initializing():
             raise ValueError("repeated layers may start from data: make their parameters through forward, not inverse")
         layer = self.bijector.clone(parent=None)
+        sown = "intermediates"
 
-        def one(x, params):
-            return layer.apply({"params": params}, x, condition, method=method)
+        def one(x, own):
+            params, rngs = own
+            (x, log_det), told = layer.apply({"params": params}, x, condition, rngs=rngs, mutable=[sown], method=method)
+            return x, (log_det, told.get(sown, {}))
 
         params = self.layers(x, condition)
+        rngs = {name: jax.random.split(self.make_rng(name), self.depth) for name in self.scope.rngs}
         x = x.astype(jnp.result_type(x, *jax.tree.leaves(params)))  # what all layers carry is of one type
-        x, log_dets = jax.lax.scan(one, x, params, reverse=method == "inverse")
+        x, (log_dets, told) = jax.lax.scan(one, x, (params, rngs), reverse=method == "inverse")
+        if told and self.is_mutable_collection(sown):
+            self.put_variable(sown, "layers", told)
         return x, log_dets.sum(0)
 
 

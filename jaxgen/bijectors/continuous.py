@@ -122,7 +122,7 @@ class Continuous(Bijector):
         """Return the trace estimator's noise [B, D], None where the trace is exact."""
         if self.trace == "exact":
             return None
-        if not (self.has_rng("trace") or self.is_initializing()):
+        if not (self.has_rng("trace") or self.has_rng("params")):  # the latter, which stands in, while initialising
             raise ValueError('the trace estimator needs noise: apply(..., rngs={"trace": key}), got no such stream')
         return NOISES[self.noise](self.make_rng("trace"), flat.shape, flat.dtype)
 
