@@ -7,6 +7,8 @@ from experiments.common.autoencoders import check_range
 from jaxgen.losses.adversarial import SMOOTH
 from jaxgen.run.experiment import Common
 
+CENTRED = ("gradient", "one-sided")  # the penalties of a norm that is not zero
+
 
 @dataclass(frozen=True)
 class GANConfig(Common):
@@ -24,6 +26,8 @@ class GANConfig(Common):
     """weight of the penalty"""
     penalty_interval: int = 1
     """play the penalty every so many steps only, so many times as heavily"""
+    penalty_centre: float = 1.0
+    """the norm that the penalties gradient and one-sided hold the gradient at, or below"""
     smooth: float = 0.0
     """label smoothing: the discriminator's target for real examples is 1 - this"""
     clip: float = 0.0
@@ -99,6 +103,9 @@ class GANConfig(Common):
             check_range(self, name, 1)
         for name in ("penalty_weight", "clip", "unroll", "replay", "noise", "feature_matching", "adversarial", "ema"):
             check_range(self, name, 0)
+        check_range(self, "penalty_centre", 0)
+        if self.penalty_centre != 1 and self.penalty not in CENTRED:
+            raise ValueError(f"--penalty-centre is for --penalty {' or '.join(CENTRED)}, got --penalty {self.penalty}")
         for name in ("generator_rate", "discriminator_rate"):
             check_range(self, name, 0)
         for name in ("smooth", "beta1", "beta2"):

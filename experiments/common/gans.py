@@ -1,6 +1,7 @@
 """What the GAN experiments have in common: from their options to networks, losses and the game."""
 
 import sys
+from functools import partial
 from typing import Any
 
 import flax.linen as nn
@@ -9,13 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments.common.gan_config import GANConfig
+from experiments.common.gan_config import CENTRED, GANConfig
 from jaxgen.game import Game
 from jaxgen.games.gan import D, G, Weighted, gan_game, matching
 from jaxgen.games.optimisers import clipped
 from jaxgen.games.replay import Replay
 from jaxgen.losses.adversarial import LOSSES, SMOOTH, Adversarial
-from jaxgen.losses.penalties import PENALTIES
+from jaxgen.losses.penalties import PENALTIES, gradient
 from jaxgen.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from jaxgen.models.gan import GAN, Prior, normal, pack
 from jaxgen.models.gan_mlp import MLPDiscriminator, MLPGenerator
@@ -52,11 +53,28 @@ def loss_of(config: GANConfig) -> Adversarial:
     return loss
 
 
-def penalties_of(config: GANConfig) -> tuple[Weighted, ...]:
-    """Return the penalties, none or one. Raises ValueError for one that is not found."""
+def penalties_of(config: GANConfig, shape: tuple[int, ...]) -> tuple[Weighted, ...]:
+    """Return the penalties, none or one. shape: of one example as the discriminator is shown it.
+
+    Raises ValueError for one that is not found, or not per example.
+    """
     if config.penalty == "none":
         return ()
     penalty = named("--penalty", config.penalty, PENALTIES)
+    if config.penalty in CENTRED:
+        penalty = partial(gradient, centre=config.penalty_centre, one_sided=config.penalty == "one-sided")
+    rows = jax.ShapeDtypeStruct((3, *shape), jnp.float32)
+    try:
+        came = jax.eval_shape(partial(penalty, lambda x: x.reshape(len(x), -1).sum(-1)), rows, rows, jax.random.key(0))
+    except TypeError as error:
+        raise ValueError(
+            f"--penalty {config.penalty} must take a critic, real and generated examples, and a key: {error}"
+        ) from error
+    if (found := getattr(came, "shape", type(came).__name__)) != (3,):
+        raise ValueError(
+            f"--penalty {config.penalty} must return one number an example: expected shape (3,) for 3 examples, "
+            f"got {found}"
+        )
     return (Weighted(penalty, config.penalty_weight, config.penalty_interval),)
 
 
@@ -65,7 +83,7 @@ def warn(config: GANConfig) -> None:
     told = []
     if config.penalty == "roth" and config.loss not in SMOOTH[:2]:
         told.append(f"--penalty roth is derived for a discriminator of probabilities, --loss {config.loss} has none")
-    if config.penalty in ("gradient", "one-sided") and config.loss != "wasserstein":
+    if config.penalty in CENTRED and config.penalty_centre and config.loss != "wasserstein":
         told.append(
             f"--penalty {config.penalty} holds a Wasserstein critic Lipschitz, --loss {config.loss} asks for none"
         )
@@ -163,13 +181,15 @@ def average(config: GANConfig, examples: int = DEFAULT_BATCH) -> float:
 def game_of(config: GANConfig, gan: GAN, examples: int = DEFAULT_BATCH, **more: Any) -> Game:
     """Return the game of these options. examples: see `average`. more: further options of `gan_game`."""
     terms = dict(more.pop("terms", {}))
+    *sides, last = gan.generator.shape
+    shown = (*sides, last * config.pack)
     if config.feature_matching:
         terms["feature_matching"] = matching(config.feature_matching)
     return gan_game(
         gan,
         loss_of(config),
         tx=optimisers(config),
-        penalties=penalties_of(config),
+        penalties=penalties_of(config, shown),
         steps=config.discriminator_steps,
         simultaneous=config.simultaneous,
         unroll=config.unroll,

@@ -6,10 +6,11 @@ import time
 from dataclasses import replace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.common.gans import warn
+from experiments.common.gans import penalties_of
 from experiments.gan import Config, build
 from jaxgen.run.cli import main
 from jaxgen.run.loop import Run
@@ -193,8 +194,6 @@ def test_its_relatives_run_to_their_reports(name, flags, tmp_path):
         (["--loss=jax.numpy:add"], "expected shapes [(3,), (3,)] for 3 examples"),
         (["--loss=nowhere:loss"], "there is no module 'nowhere'"),
         (["--penalty=r3"], "--penalty must be one of"),
-        (["--penalty=experiments.gan:Config"], "--penalty experiments.gan:Config must take a critic"),
-        (["--penalty=tests.experiments.test_gan:whole"], "expected shape (3,) for 3 examples, got ()"),
         (["--penalty-centre=0"], "--penalty-centre is for --penalty gradient or one-sided, got --penalty r1-r2"),
         (["--penalty=gradient", "--penalty-centre=-1"], "--penalty-centre must be at least 0"),
         (["--smooth=0.1", "--loss=hinge"], "--smooth is for --loss minimax"),
@@ -216,6 +215,40 @@ def test_bad_input_is_one_line(flags, message, tmp_path, capsys):
     told = capsys.readouterr().err.strip()
     assert message in told
     assert "\n" not in told
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        ("few(real, fake)", "must take a critic, real and generated examples, and a key"),
+        ("whole(critic, real, fake, key)", "must return one number an example: expected shape (3,) for 3 examples"),
+        ("lost(*_)", "must return one number"),
+    ],
+)
+def test_a_penalty_of_ones_own_that_is_none_is_one_line_and_leaves_no_folder(
+    function, message, tmp_path, capsys, monkeypatch
+):
+    name, out = function.partition("(")[0], tmp_path / "run"
+    body = "return real.sum()" if "real" in function else "pass"
+    (tmp_path / f"own_{name}.py").write_text(f"def {function}:\n    {body}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        main("gan", Config, build, arguments=[*SMALL, *NARROW, f"--out={out}", f"--penalty=own_{name}:{name}"])
+    assert stop.value.code == 2
+    told = capsys.readouterr().err.strip()
+    assert message in told and "\n" not in told
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(("penalty", "below"), [("gradient", True), ("one-sided", False)])
+def test_a_penalty_is_of_the_centre_asked_for(penalty, below):
+    def value(slope):
+        (found,) = penalties_of(Config(penalty=penalty, penalty_centre=3.0), (2,))
+        x = jnp.ones((4, 2))
+        return found.penalty(lambda x: slope * x[:, 0], x, x, jax.random.key(0))
+
+    np.testing.assert_allclose(value(5.0), 4.0, rtol=1e-6)
+    np.testing.assert_allclose(value(1.0), 4.0 if below else 0.0, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -242,17 +275,34 @@ def test_several_generators_refuse_what_they_do_not_have(flag, tmp_path, capsys)
     assert f"several generators have --{flag.partition('=')[0]} " in capsys.readouterr().err
 
 
+def test_a_conditional_gan_needs_examples_of_every_class(tmp_path, capsys):
+    image, label = np.zeros((20, 8, 8), np.uint8), np.resize([0, 2, 5], 20)
+    np.savez(tmp_path / "gaps.npz", train_image=image, train_label=label, test_image=image, test_label=label)
+    module, out = importlib.import_module("experiments.conditional_gan"), tmp_path / "run"
+    with pytest.raises(SystemExit) as stop:
+        main("x", module.Config, module.build, arguments=[f"--out={out}", f"--data=npz:{tmp_path / 'gaps.npz'}"])
+    assert stop.value.code == 2
+    told = capsys.readouterr().err.strip()
+    assert "conditional_gan needs training examples of every class" in told and told.endswith("has none of [1, 3, 4]")
+
+
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("name", "options", "message"),
     [
-        ({"penalty": "roth", "loss": "hinge"}, "--penalty roth is derived for a discriminator of probabilities"),
-        ({"penalty": "gradient", "loss": "hinge"}, "--penalty gradient holds a Wasserstein critic Lipschitz"),
-        ({"penalty": "none", "loss": "wasserstein"}, "--loss wasserstein needs a Lipschitz critic"),
-        ({"penalty": "r1", "minibatch": "deviation"}, "the penalty is of single examples"),
+        ("gan", {"penalty": "roth", "loss": "hinge"}, "--penalty roth is derived for a discriminator of probabilities"),
+        ("gan", {"penalty": "gradient", "loss": "hinge"}, "--penalty gradient holds a Wasserstein critic Lipschitz"),
+        ("gan", {"penalty": "none", "loss": "wasserstein"}, "--loss wasserstein needs a Lipschitz critic"),
+        ("gan", {"penalty": "r1", "minibatch": "deviation"}, "the penalty is of single examples"),
+        ("conditional_gan", {"penalty": "r1", "minibatch": "deviation"}, "the penalty is of single examples"),
+        ("infogan", {"penalty": "r1"}, "the penalty is of single examples"),
+        ("gan", {}, None),
+        ("gan", {"penalty": "gradient", "penalty_centre": 0.0, "loss": "hinge"}, None),
+        ("conditional_gan", {}, None),
+        ("infogan", {}, None),
     ],
 )
-def test_options_that_do_not_fit_warn(options, message, capsys):
-    warn(Config(**options))
-    assert message in capsys.readouterr().err
-    warn(Config())
-    assert not capsys.readouterr().err
+def test_options_that_do_not_fit_warn(name, options, message, capsys):
+    module = importlib.import_module(f"experiments.{name}")
+    module.build(module.Config(**options))
+    told = capsys.readouterr().err
+    assert message in told if message else not told
