@@ -22,7 +22,8 @@ def flow_game(
 
     noise: then x are integers, and the flow and this noise, which makes them continuous, together climb the bound of
     their log-probability (Ho et al. 2019, "Flow++", section 3.1). condition: batch -> what the density is conditional
-    on. ema: decay of the average of the parameters, 0 for none.
+    on. ema: decay of the average of the parameters, 0 for none. Where layers solve equations, the metrics have the mean
+    numbers of steps accepted and rejected: both together are the layer's most where a NaN is a solve that ran out.
     """
 
     def init(key, batch):
@@ -38,8 +39,10 @@ def flow_game(
         if noise is not None:
             x, log_q = noise.apply({"params": params["noise"]}, key, x)
         estimate = jax.random.fold_in(key, 1)  # of the log-determinant, where the flow estimates it
-        log_prob = (flow.log_prob(params, x, condition(batch), key=estimate) - log_q).mean()
-        return {"flow": -log_prob}, Aux({}, {"flow/log_prob": log_prob})
+        log_p, steps = flow.log_prob_and_steps(params, x, condition(batch), key=estimate)
+        log_prob = (log_p - log_q).mean()
+        told = {f"flow/steps_{name}": count for name, count in steps.items()}
+        return {"flow": -log_prob}, Aux({}, {"flow/log_prob": log_prob, **told})
 
     moves = flow.networks if noise is None else (*flow.networks, "noise")
     average = dict.fromkeys(moves, ema) if ema else {}

@@ -53,8 +53,7 @@ class Flow(NamedTuple):
 
         key: for bijectors that estimate their log-determinant, such as a continuous one's trace.
         """
-        rngs = {} if key is None else {"trace": key}
-        return self.bijector.apply({"params": params["flow"]}, x, condition, rngs=rngs)
+        return self._forward(params, x, condition, key)[0]
 
     def decode(
         self, params: Any, z: Array, condition: Array | None = None, *, key: Array | None = None
@@ -77,8 +76,14 @@ class Flow(NamedTuple):
 
     def log_prob(self, params: Any, x: Array, condition: Array | None = None, *, key: Array | None = None) -> Array:
         """Return log p(x) [B] in nats. key: as for `encode`."""
-        z, log_det = self.encode(params, x, condition, key=key)
-        return self.noise_log_prob(params, z) + log_det
+        return self.log_prob_and_steps(params, x, condition, key=key)[0]
+
+    def log_prob_and_steps(
+        self, params: Any, x: Array, condition: Array | None = None, *, key: Array | None = None
+    ) -> tuple[Array, dict[str, Array]]:
+        """Return log p(x) [B] in nats, and how many steps the layers' solvers took: see `solver_steps`."""
+        (z, log_det), sown = self._forward(params, x, condition, key)
+        return self.noise_log_prob(params, z) + log_det, solver_steps(sown)
 
     def sample(
         self, params: Any, key: Array, n: int, condition: Array | None = None, *, temperature: Array | float = 1.0
@@ -99,3 +104,16 @@ class Flow(NamedTuple):
         z = self.noise(params, key, n, temperature)
         x, log_det = self.decode(params, z, condition, key=jax.random.fold_in(key, 1))
         return x, self.noise_log_prob(params, z, temperature) - log_det
+
+    def _forward(self, params: Any, x: Array, condition: Array | None, key: Array | None) -> tuple[Any, Any]:
+        """Return what `encode` does, and what the layers sow."""
+        rngs = {} if key is None else {"trace": key}
+        return self.bijector.apply({"params": params["flow"]}, x, condition, rngs=rngs, mutable="intermediates")
+
+
+def solver_steps(sown: Any) -> dict[str, Array]:
+    """Return the means over the solves that layers sowed of the steps "accepted" and "rejected"; {} without any."""
+    solves = [leaf for leaf in jax.tree.leaves_with_path(sown) if "['solves']" in jax.tree_util.keystr(leaf[0])]
+    names = sorted({path[-1].key for path, _ in solves})
+    counts = {name: [jnp.ravel(count) for path, count in solves if path[-1].key == name] for name in names}
+    return {name: jnp.concatenate(each).mean() for name, each in counts.items()}

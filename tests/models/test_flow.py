@@ -19,7 +19,7 @@ from jaxgen.games.flow import flow_game
 from jaxgen.metrics.plane import integral
 from jaxgen.models.coupling_flows import nice, vector_flow
 from jaxgen.models.dequantise import Noise, bound, uniform
-from jaxgen.models.flow import LOGISTIC, NORMAL, Flow
+from jaxgen.models.flow import LOGISTIC, NORMAL, Flow, solver_steps
 from jaxgen.nn.conditioner import DenseConditioner
 from jaxgen.step import init, make_step
 
@@ -158,3 +158,25 @@ def test_a_game_of_integers_starts_as_uniform_noise_does_and_trains_the_noise():
     assert abs(float(metrics["flow/log_prob"] - plain)) < 0.05
     moves = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max()), state.params["noise"], after.params["noise"])
     assert max(jax.tree.leaves(moves)) > 0
+
+
+def test_a_game_says_how_many_steps_its_solvers_took():
+    drift = Drift((8,), nn.tanh, nn.initializers.normal(1.0))
+    x = {"x": jax.random.normal(KEY, (16, 2))}
+
+    def metrics(parts):
+        game = flow_game(Flow(Chain(parts), (2,)), optax.sgd(0.1))
+        return jax.jit(lambda key: make_step(game)(init(game, key, x), x)[1])(KEY)
+
+    short = Continuous(drift, tolerance=1e-6, max_steps=3)
+    told = metrics([short])
+    assert jnp.isnan(told["flow/loss"])
+    assert told["flow/steps_accepted"] + told["flow/steps_rejected"] == 3
+    assert not any("steps" in name for name in metrics([Coupling(NET, affine())]))
+
+
+def test_the_steps_are_the_mean_over_all_solves():
+    sown = {"a": {"solves": ({"accepted": jnp.array(3), "rejected": jnp.array(0)},), "other": (jnp.ones(7),)}}
+    sown["b"] = {"layers": {"solves": ({"accepted": jnp.array([5, 10]), "rejected": jnp.array([1, 2])},)}}
+    assert solver_steps({"intermediates": sown}) == {"accepted": 6, "rejected": 1}
+    assert solver_steps({}) == {}
