@@ -167,26 +167,39 @@ def test_maxout_is_the_largest_of_its_pieces():
     np.testing.assert_allclose(net.apply({"params": params}, x, train=True).features, expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["mlp", "dcgan"])
-def test_conditions_change_what_is_made_and_judged_and_a_projection_alone_sees_them(kind):
+@pytest.mark.parametrize("projects", [False, True])
+@pytest.mark.parametrize("kind", ["mlp", "dcgan", "resnet"])
+def test_conditions_change_what_is_made_and_judged_and_a_projection_alone_sees_them(kind, projects):
     shape = (2,) if kind == "mlp" else (4, 4, 1)
     one, other = (jax.nn.one_hot(jnp.array(labels), 3) for labels in ([0, 1], [2, 1]))
-    for head in (Logits(), Logits(projects=True)) if kind == "mlp" else (Logits(),):
-        gan = gan_of(kind, shape, head=head)
+    plain = {"spectral": False} if kind == "resnet" else {}
+    gan = gan_of(kind, shape, head=Logits(projects=projects), **plain)
 
-        @jax.jit
-        def play(given, gan=gan):
-            params, extra = gan.init(KEY, jnp.zeros((2, *shape)), one)
-            x = gan.prior(KEY, 2)
-            made = gan.generate(params, extra, x, given)
-            fixed = jax.random.normal(KEY, (2, *shape))
-            return made, *gan.judge(params, extra, fixed, given)
+    @jax.jit
+    def play(given):
+        params, extra = gan.init(KEY, jnp.zeros((2, *shape)), one)
+        x = gan.prior(KEY, 2)
+        made = gan.generate(params, extra, x, given)
+        fixed = jax.random.normal(KEY, (2, *shape))
+        return made, *gan.judge(params, extra, fixed, given)
 
-        first, second = play(one), play(other)
-        for a, b in zip(first[:2], second[:2], strict=True):
-            assert (a[0] != b[0]).any()  # the row whose condition differs
-            np.testing.assert_allclose(a[1], b[1], rtol=1e-5, atol=1e-6)
-        assert np.array_equal(first[2], second[2]) == head.projects  # its features do not know them
+    first, second = play(one), play(other)
+    for a, b in zip(first[:2], second[:2], strict=True):
+        assert (a[0] != b[0]).any()  # the row whose condition differs
+        np.testing.assert_allclose(a[1], b[1], rtol=1e-5, atol=1e-6)
+    assert np.array_equal(first[2], second[2]) == projects  # its features do not know them
+
+
+@pytest.mark.parametrize("kind", ["mlp", "dcgan", "resnet"])
+def test_a_blind_discriminator_does_not_look_at_the_condition(kind):
+    shape = (2,) if kind == "mlp" else (4, 4, 1)
+    plain = {"spectral": False} if kind == "resnet" else {}
+    net = gan_of(kind, shape, blind=True, **plain).discriminator
+    x = jax.random.normal(KEY, (2, *shape))
+    judge = jax.jit(lambda given: net.init_with_output(KEY, x, given, train=True)[0])
+    first, second = (judge(jax.nn.one_hot(jnp.array(labels), 3)) for labels in ([0, 1], [2, 2]))
+    np.testing.assert_array_equal(first.logits, second.logits)
+    np.testing.assert_array_equal(first.features, second.features)
 
 
 def test_joined_puts_conditions_beside_the_last_axis():
