@@ -42,6 +42,7 @@ svg text { font-family: inherit !important; }
 table { width: 100%; border-collapse: collapse; font-size: 0.9rem; } tr + tr > * { border-top: 1px solid var(--line); }
 th, td { padding: 0.35rem 0.8rem 0.35rem 0; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
 th { width: 40%; font-weight: 400; color: var(--soft); }
+.two th { width: auto; }
 td { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; font-size: 0.85rem; }
 """
 
@@ -80,6 +81,16 @@ def table(rows: dict) -> str:
         f"<tr><th>{escape(name)}</th><td>{escape(plain(value))}</td></tr>" for name, value in flatten(rows).items()
     ]
     return card("<table>" + "\n".join(lines) + "</table>") if lines else ""
+
+
+def two_way(head: list[str], rows: dict[str, list[str]]) -> str:
+    """A framed table with a heading a column and a name a row; the cells are HTML. Nothing where there are no rows."""
+    lines = ["<tr><th></th>" + "".join(f"<th>{escape(name)}</th>" for name in head) + "</tr>"]
+    lines += [
+        f"<tr><th>{escape(name)}</th>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+        for name, cells in rows.items()
+    ]
+    return card('<table class="two">' + "\n".join(lines) + "</table>") if rows else ""
 
 
 def flatten(tree: dict, prefix: str = "") -> dict:

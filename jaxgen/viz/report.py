@@ -9,6 +9,7 @@ from jaxgen.viz import files
 from jaxgen.viz.curves import curves
 from jaxgen.viz.page import card, document, duration, grid, number, picture, plain, section, table
 from jaxgen.viz.record import Record, is_number, read
+from jaxgen.viz.scores import scores
 
 MOMENTS = 8  # pictures in a strip over time
 
@@ -49,37 +50,6 @@ def header(record: Record, title: str) -> str:
     if command:
         lines.append(f"<pre>{escape(plain(command))}</pre>")
     return "<header>\n" + "\n".join(lines) + "\n</header>"
-
-
-def scores(record: Record) -> str:
-    """A card for each score; of a run in progress, for each quantity validated last."""
-    if record.result is None:
-        latest = {key: values[-1] for key, (_, values) in record.series.items() if key.startswith("validation/")}
-        with np.errstate(all="ignore"):  # infinite values may have no mean
-            rows = {key: float(np.mean(value)) for key, value in latest.items()}
-        return section("Latest validation", grid([_score(key, value, {}) for key, value in rows.items()], 230))
-    found = record.result.get("scores") or {}
-    return section("Scores", grid([_score(name, value, record.result) for name, value in found.items()], 230))
-
-
-def _score(name: str, value, result: dict) -> str:
-    unit, better, baseline = ((result.get(key) or {}).get(name) for key in ("units", "better", "baselines"))
-    spread, seeds = "", None
-    if isinstance(value, dict):
-        spread = f" ± {number(value['std'])}" if "std" in value else ""
-        seeds = value.get("seeds")
-        value = value.get("mean")
-    parts = [f'<div class="soft name">{escape(name)}{ {"lower": " ↓", "higher": " ↑"}.get(better, "") }</div>']
-    parts.append(f'<div class="score">{escape(number(value))}')
-    parts.append(f"<small>{escape(spread)}{' ' + escape(plain(unit)) if unit else ''}</small></div>")
-    if baseline is not None:
-        kind = "soft"
-        if better in ("lower", "higher") and is_number(value) and is_number(baseline):
-            kind = "good" if (value < baseline if better == "lower" else value > baseline) else "bad"
-        parts.append(f'<div class="{kind}">baseline {escape(number(baseline))}</div>')
-    if isinstance(seeds, list):
-        parts.append(f'<div class="soft">{len(seeds)} seeds: {escape(", ".join(map(number, seeds)))}</div>')
-    return card(*parts)
 
 
 def pictures(record: Record) -> list[str]:

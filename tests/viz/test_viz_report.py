@@ -79,6 +79,47 @@ def test_a_baseline_that_is_beaten_is_told_from_one_that_is_not(folder):
     assert '<div class="bad">baseline 2.75</div>' in html
 
 
+def test_several_scores_of_several_things_are_one_table(folder):
+    spread = {"mean": 7.5, "std": 0.5, "seeds": [7, 8]}
+    found = {
+        "modes, none": spread,
+        "kl, none": 0.25,
+        "modes, <r1>, twice": 8,
+        "kl, <r1>, twice": 0.5,
+        "fid": 3.5,
+        "a, b": 1,
+    }
+    result = RESULT | {
+        "scores": found,
+        "units": dict.fromkeys(found, "nats"),
+        "better": {"kl, none": "lower", "kl, <r1>, twice": "lower"},
+        "baselines": {"modes, none": 8, "modes, <r1>, twice": 8, "kl, none": 0.4, "kl, <r1>, twice": 0.375},
+    }
+    (folder / "result.json").write_text(json.dumps(result))
+    html = page(folder)
+    table = re.findall(r'<table class="two">(.*?)</table>', html, re.DOTALL)
+    assert len(table) == 1
+    rows = [
+        [re.sub("<[^>]*>", "", cell) for cell in re.findall("<t[hd]>(.*?)</t[hd]>", line)]
+        for line in table[0].split("\n")
+    ]
+    assert rows == [
+        ["", "modes (nats)", "kl ↓ (nats)"],
+        ["none", "7.5 ± 0.5", "0.25baseline 0.4"],
+        ["&lt;r1&gt;, twice", "8", "0.5baseline 0.375"],
+        ["", "baseline 8", ""],
+    ]
+    assert 'class="good">baseline 0.4' in html and 'class="bad">baseline 0.375' in html
+    assert 'class="soft">baseline 8' in html
+    names = re.findall('<div class="soft name">(.*?)</div>', html)
+    assert names == ["fid", "a, b"]
+
+
+def test_one_score_of_several_things_stays_in_cards(folder):
+    (folder / "result.json").write_text(json.dumps(RESULT | {"scores": {"error, a": 1, "error, b": 2, "kl, a": 3}}))
+    assert '<table class="two">' not in page(folder)
+
+
 def test_everything_is_escaped(folder):
     html = page(folder)
     assert "<script" not in html and "&lt;script&gt;alert(1)&lt;/script&gt;" in html
