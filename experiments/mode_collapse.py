@@ -22,7 +22,8 @@ from experiments.common.gan_scores import scores_of
 from experiments.common.gans import game_of, networks
 from experiments.common.keys import fixed_key
 from experiments.common.plain import Draw, Plain, drawer, to_pixels
-from experiments.multi_generator_gan import multi_game, multi_gan, one_each
+from experiments.multi_generator_gan import check_several, multi_game, multi_gan, one_each
+from jaxgen.data.lazy import size
 from jaxgen.game import Game, TrainState
 from jaxgen.games.side_by_side import alone, side_by_side
 from jaxgen.run.cli import main
@@ -32,7 +33,7 @@ from jaxgen.viz.groups import grouped_bars
 from jaxgen.viz.images import tile
 from jaxgen.viz.panels import panels
 
-SEVERAL = "several generators"
+K_STEPS, K, SEVERAL = "k steps", 5, "several generators"
 STABILISERS: dict[str, dict[str, Any]] = {
     "none": {},
     "unrolled": {"unroll": 5},
@@ -43,9 +44,18 @@ STABILISERS: dict[str, dict[str, Any]] = {
     "matching": {"feature_matching": 1.0},
     "noise": {"noise": 0.5},
     "spectral": {"discriminator_norm": "spectral", "loss": "hinge"},
+    "clipping": {"clip": 0.1, "loss": "wasserstein"},
     "gradient": {"penalty": "gradient", "penalty_weight": 0.1, "loss": "wasserstein"},
+    "one-sided": {"penalty": "one-sided", "penalty_weight": 0.1, "loss": "wasserstein"},
+    "zero-centred": {"penalty": "zero-centred", "penalty_weight": 1e-4},
     "r1": {"penalty": "r1", "penalty_weight": 1e-4},
+    "r2": {"penalty": "r2", "penalty_weight": 1e-4},
+    "roth": {"penalty": "roth", "penalty_weight": 4e-4},
     "relativistic": {"penalty": "r1-r2", "penalty_weight": 1e-4, "loss": "relativistic", "noise": 0.5},
+    "smoothing": {"smooth": 0.1},
+    "average": {"ema": 20_000},
+    "two rates": {"generator_rate": 2.5e-4},
+    K_STEPS: {},
     SEVERAL: {},
 }
 
@@ -58,7 +68,8 @@ class Config(GANConfig):
     """training steps of the whole run, one of each generator"""
     stabilisers: tuple[str, ...] = ("none", "packing", "noise", "gradient", "relativistic")
     """which to compare: any of none, unrolled, replay, discrimination, deviation, packing, matching, noise, spectral,
-    gradient, r1, relativistic, "several generators" """
+    clipping, gradient, one-sided, zero-centred, r1, r2, roth, relativistic, smoothing, average, "two rates", "k steps",
+    "several generators" """
     generator_hidden: tuple[int, ...] = (96, 96, 96, 96, 96, 96)
     """widths of the mlp generator's layers"""
     discriminator_hidden: tuple[int, ...] = (96, 96, 96, 96)
@@ -81,38 +92,51 @@ class Config(GANConfig):
             raise ValueError(f"--stabilisers must be among {', '.join(STABILISERS)}, got {', '.join(unknown)}")
         if not self.stabilisers or len(set(self.stabilisers)) < len(self.stabilisers):
             raise ValueError(f"--stabilisers must be one or more, each once, got {self.stabilisers or 'none'}")
+        for name in self.stabilisers:
+            own = replace(self, **STABILISERS[name])
+            try:
+                GANConfig.check(replace(own, discriminator_steps=K) if name == K_STEPS else own)
+                if name == SEVERAL:
+                    check_several(own)
+            except ValueError as error:
+                raise ValueError(f"--stabilisers {name}: {error}") from error
 
 
-def contender(config: Config, name: str, shape: tuple[int, ...]) -> tuple[Game, Draw]:
-    """Return the game of one stabiliser, and how its generator is drawn from."""
+def contender(config: Config, name: str, shape: tuple[int, ...], examples: int) -> tuple[Game, Draw]:
+    """Return the game of one stabiliser, and how its generator is drawn from. examples: of the training set."""
     own = replace(config, **STABILISERS[name])
     if name == SEVERAL:
         gan = multi_gan(own, shape, config.generators)
-        return multi_game(own, gan), one_each(gan, drawer(gan))
+        return multi_game(own, gan, examples), one_each(gan, drawer(gan))
     gan = networks(own, shape)
-    return game_of(own, gan), drawer(gan)
+    game = game_of(own, gan, examples)
+    if name == K_STEPS:
+        # On the whole batch each time: `repeats` would leave every other game a slice of it.
+        game = game._replace(phases=(*[game.phases[0]] * K, *game.phases[1:]))
+    return game, drawer(gan)
 
 
 def build(config: Config) -> Experiment:
     """Return the experiment. Raises ValueError for options that do not fit the data."""
     data = Plain(open_data(config))
+    examples = size(data.data.train)
     if data.images and config.latent < 8:
         print(f"warning: --latent {config.latent} is for points, and gives few images apart: try 32", file=sys.stderr)
 
     def games(config) -> Mapping[str, Game]:
-        return {name: contender(config, name, data.shape)[0] for name in config.stabilisers}
+        return {name: contender(config, name, data.shape, examples)[0] for name in config.stabilisers}
 
     def drawn_by(name: str) -> Draw:
-        draw = contender(config, name, data.shape)[1]
+        draw = contender(config, name, data.shape, examples)[1]
         return lambda state, key, number: draw(alone(name, state), key, number)
 
     draws = {name: drawn_by(name) for name in config.stabilisers}
     scores = {name: scores_of(data, draw, config.features, config.samples) for name, draw in draws.items()}
+    first = next(iter(scores.values()))
 
     def evaluate(state: TrainState) -> dict[str, Any]:
         found = {name: one.evaluate(state) for name, one in scores.items()}
-        watch = next(iter(scores.values())).watch
-        return {"watched": np.mean([one[watch] for one in found.values()])} | {
+        return {"watched": np.median([one[first.watch] for one in found.values()])} | {
             f"modes, {name}": one["modes"] for name, one in found.items() if "modes" in one
         }
 
@@ -129,12 +153,12 @@ def build(config: Config) -> Experiment:
 
     def finish(state: TrainState, progress: Progress) -> Result:
         results = {name: one.finish(state, config.samples, progress) for name, one in scores.items()}
-        first = next(iter(results.values()))
+        told = next(iter(results.values()))
 
         def flat(table: str) -> dict[str, Any]:
             return {
                 f"{score}, {name}": value
-                for score in first.scores
+                for score in told.scores
                 for name, result in results.items()
                 if (value := getattr(result, table).get(score)) is not None
             }
@@ -144,12 +168,13 @@ def build(config: Config) -> Experiment:
             baselines=flat("baselines"),
             units=flat("units"),
             better=flat("better"),
-            protocol=f"{first.protocol} All stabilisers of a seed have one checkpoint, of the best mean.",
+            protocol=f"{told.protocol} All stabilisers of a seed have one checkpoint, of the best median over "
+            "them, which one that diverged does not move.",
             pictures={
                 score.replace(" ", "_"): grouped_bars(
                     {score: np.array([r.scores[score] for r in results.values()], float)}, list(results)
                 )
-                for score in first.scores
+                for score in told.scores
             },
         )
 
@@ -161,7 +186,7 @@ def build(config: Config) -> Experiment:
         pictures=pictures,
         finish=finish,
         watch="watched",
-        watch_mode="min",
+        watch_mode=first.mode,
         variant=lambda options: side_by_side(games(replace(config, **options))),
     )
 
