@@ -1,8 +1,11 @@
 """An invertible linear map of the channels, the 1x1 convolution of images."""
 
+import math
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.linalg import lu, solve_triangular
 
 from jaxgen.bijectors.base import Array, Bijector, constant, places
@@ -12,9 +15,11 @@ class Linear(Bijector):
     """y = W x at every place, W = P L U (Kingma and Dhariwal 2018, "Glow", section 3.2, equation 10).
 
     W starts as a random rotation. Its permutation P and the signs of U's diagonal stay as they fall; L below its unit
-    diagonal, U above its own and the logarithms of that diagonal's sizes are learned, so W is never singular. Of the
-    parameters `order` and `sign`, which P and the signs follow from, only ranking and sign count: no optimiser spoils
-    them. x: [B, ..., C].
+    diagonal, U above its own and the logarithms of that diagonal's sizes are learned, so W is never singular while its
+    type can hold these sizes. Of the parameters `order` and `sign`, which P and the signs follow from, only ranking and
+    sign count: no optimiser spoils them. x: [B, ..., C].
+    Raises ValueError for sizes beyond the type's, where their values are known: inside a compiled or differentiated
+    function they are not.
     """
 
     @nn.compact
@@ -30,6 +35,7 @@ class Linear(Bijector):
             )
             for name, rank in shapes.items()
         }
+        _check(p["log_diagonal"])
         lower = jnp.tril(p["below"], -1) + jnp.eye(channels, dtype=dtype)
         diagonal = jnp.where(p["sign"] < 0, -1.0, 1.0).astype(dtype) * jnp.exp(p["log_diagonal"])
         return jnp.argsort(p["order"]), lower, jnp.triu(p["above"], 1) + jnp.diag(diagonal), p["log_diagonal"].sum()
@@ -46,6 +52,20 @@ class Linear(Bijector):
         unordered = y.reshape(-1, y.shape[-1]).T[jnp.argsort(order)]
         x = solve_triangular(upper, solve_triangular(lower, unordered, lower=True, unit_diagonal=True))
         return x.T.reshape(y.shape), constant(-places(y) * log_det, y)
+
+
+def _check(log_diagonal: Array) -> None:
+    if isinstance(log_diagonal, jax.core.Tracer):
+        return
+    values, limits = np.asarray(log_diagonal), jnp.finfo(log_diagonal.dtype)
+    low, high = math.log(limits.tiny), math.log(limits.max)
+    held = (values >= low) & (values <= high)  # false for NaN
+    if not held.all():
+        first = held.argmin()
+        raise ValueError(
+            f"Linear: expected a log_diagonal from {low:.4g} to {high:.4g}, or W is singular in {values.dtype}, "
+            f"got {values[first]} at channel {first}"
+        )
 
 
 def _start(key: Array, channels: int, dtype: jnp.dtype) -> dict[str, Array]:

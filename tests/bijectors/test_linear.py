@@ -1,0 +1,38 @@
+"""The linear map of channels: where its type can hold no inverse, it says so."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen.bijectors.linear import Linear
+
+KEY = jax.random.key(0)
+X = jnp.ones((2, 3))
+
+
+def with_log_diagonal(value):
+    params = Linear().init(KEY, X)["params"]
+    return {"params": {**params, "log_diagonal": params["log_diagonal"].at[1].set(value)}}
+
+
+@pytest.mark.parametrize("way", ["forward", "inverse"])
+@pytest.mark.parametrize("value", [-200.0, -90.0, 90.0, np.nan])
+def test_a_diagonal_that_the_type_cannot_hold_is_refused(value, way):
+    variables = with_log_diagonal(value)
+    with pytest.raises(ValueError, match=rf"from -87.34 to 88.72, .* in float32, got {value} at channel 1"):
+        Linear().apply(variables, X, method=way)
+    jax.jit(lambda variables: Linear().apply(variables, X, method=way))(variables)
+
+
+def test_parameters_that_a_compiled_function_closes_over_are_known():
+    fine, variables = with_log_diagonal(1.0), with_log_diagonal(-200.0)
+    jax.jit(lambda: Linear().apply(fine, X))()
+    with pytest.raises(ValueError, match="got -200.0"):
+        jax.jit(lambda: Linear().apply(variables, X))()
+
+
+def test_a_diagonal_just_within_the_limits_has_an_inverse():
+    variables = with_log_diagonal(-87.0)
+    back, log_det = Linear().apply(variables, Linear().apply(variables, X)[0], method="inverse")
+    assert jnp.isfinite(back).all() and jnp.isfinite(log_det).all()
