@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxgen.bijectors.base import Array, Bijector, per_example
 
@@ -32,7 +33,7 @@ class Logit(Bijector):
         compiled or differentiated function they are not, and y is NaN or infinite there.
         """
         if not isinstance(x, jax.core.Tracer):
-            _check(x, self.alpha)
+            _check(np.asarray(x), self.alpha)
         y, log_slope = logit(x, alpha=self.alpha)
         return y, per_example(log_slope)
 
@@ -56,10 +57,11 @@ def logit_inverse(y: Array, *, alpha: float = 0.0) -> tuple[Array, Array]:
     return x, jax.nn.log_sigmoid(y) + jax.nn.log_sigmoid(-y) - jnp.log1p(-2 * alpha)
 
 
-def _check(x: Array, alpha: float) -> None:
+def _check(x: np.ndarray, alpha: float) -> None:
     inside = (x >= 0) & (x <= 1) if alpha else (x > 0) & (x < 1)  # false for NaN
     if not inside.all():
+        first = tuple(np.argwhere(~inside)[0].tolist())
         raise ValueError(
             f"Logit: expected x in {'[0, 1]' if alpha else '(0, 1), as alpha is 0'}, got values from {x.min()} to "
-            f"{x.max()}"
+            f"{x.max()}, the first outside {x[first]} at index {first} of shape {x.shape}"
         )

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxgen.bijectors.base import Array, Bijector, per_example
 from jaxgen.models.mixture import Mixture
@@ -52,6 +53,8 @@ class Flow(NamedTuple):
         """Return the noise z [B, *shape] of x [B, ...], and log|det dz/dx| [B] in nats.
 
         key: for bijectors that estimate their log-determinant, such as a continuous one's trace.
+        Raises ValueError for an x that is not finite, where its values are known: inside a compiled or differentiated
+        function they are not.
         """
         return self._forward(params, x, condition, key)[0]
 
@@ -75,7 +78,7 @@ class Flow(NamedTuple):
         return temperature * self.base.sample(key, (n, *self.shape))
 
     def log_prob(self, params: Any, x: Array, condition: Array | None = None, *, key: Array | None = None) -> Array:
-        """Return log p(x) [B] in nats. key: as for `encode`."""
+        """Return log p(x) [B] in nats. key, and what is refused: as for `encode`."""
         return self.log_prob_and_steps(params, x, condition, key=key)[0]
 
     def log_prob_and_steps(
@@ -107,6 +110,8 @@ class Flow(NamedTuple):
 
     def _forward(self, params: Any, x: Array, condition: Array | None, key: Array | None) -> tuple[Any, Any]:
         """Return what `encode` does, and what the layers sow."""
+        if not isinstance(x, jax.core.Tracer):
+            _finite(np.asarray(x))
         rngs = {} if key is None else {"trace": key}
         return self.bijector.apply({"params": params["flow"]}, x, condition, rngs=rngs, mutable="intermediates")
 
@@ -117,3 +122,14 @@ def solver_steps(sown: Any) -> dict[str, Array]:
     names = sorted({path[-1].key for path, _ in solves})
     counts = {name: [jnp.ravel(count) for path, count in solves if path[-1].key == name] for name in names}
     return {name: jnp.concatenate(each).mean() for name, each in counts.items()}
+
+
+def _finite(x: np.ndarray) -> None:
+    finite = np.isfinite(x)
+    if not finite.all():
+        first = tuple(np.argwhere(~finite)[0].tolist())
+        rows = (~finite).reshape(len(x), -1).any(-1).sum()
+        raise ValueError(
+            f"a flow: expected finite x, got {x[first]} at index {first} of shape {x.shape}, "
+            f"the first of {rows} such examples"
+        )

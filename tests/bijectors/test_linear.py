@@ -28,7 +28,7 @@ def test_a_diagonal_that_the_type_cannot_hold_is_refused(value, way):
 def test_parameters_that_a_compiled_function_closes_over_are_known():
     fine, variables = with_log_diagonal(1.0), with_log_diagonal(-200.0)
     jax.jit(lambda: Linear().apply(fine, X))()
-    with pytest.raises(ValueError, match="got -200.0"):
+    with pytest.raises(ValueError, match="got -200"):
         jax.jit(lambda: Linear().apply(variables, X))()
 
 

@@ -36,9 +36,13 @@ def test_the_ends_are_finite_symmetric_and_in_closed_form():
 @pytest.mark.parametrize(
     ("alpha", "x", "message"),
     [
-        (0.05, [[0.25, 1.5]], r"x in \[0, 1\], got values from 0.25 to 1.5"),
+        (
+            0.05,
+            [[0.25, 1.5]],
+            r"x in \[0, 1\], got values from 0.25 to 1.5, .* 1.5 at index \(0, 1\)",
+        ),
         (0.05, [[-0.1, 0.5]], r"x in \[0, 1\]"),
-        (0.05, [[np.nan, 0.5]], r"x in \[0, 1\], got values from nan"),
+        (0.05, [[0.2, 0.5], [0.5, np.nan]], r"x in \[0, 1\], got values from nan .* nan at index \(1, 1\)"),
         (0.0, [[0.0, 0.5]], r"x in \(0, 1\), as alpha is 0"),
     ],
 )
@@ -46,6 +50,13 @@ def test_known_values_out_of_the_domain_are_refused_and_traced_ones_pass(alpha, 
     with pytest.raises(ValueError, match=message):
         Logit(alpha).apply({}, jnp.array(x))
     jax.jit(lambda v: Logit(alpha).apply({}, v))(jnp.array(x))
+
+
+def test_values_that_a_compiled_function_closes_over_are_known():
+    x, beyond = jnp.full((1, 2), 0.5), jnp.full((1, 2), 3.5)
+    jax.jit(lambda: Logit(0.05).apply({}, x))()
+    with pytest.raises(ValueError, match=r"from 3\.5 to 3\.5"):
+        jax.jit(lambda: Logit(0.05).apply({}, beyond))()
 
 
 @pytest.mark.parametrize("alpha", [-0.1, 0.5, float("nan")])

@@ -99,6 +99,18 @@ def test_another_condition_than_the_parameters_were_made_with_is_refused():
     assert sample(4, condition).shape == (4, 2)
 
 
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+def test_known_values_that_are_not_finite_are_refused_and_traced_ones_pass(value):
+    flow = Flow(Coupling(NET, affine()), (2,))
+    x = jnp.ones((4, 2)).at[2, 1].set(value).at[3, 0].set(jnp.nan)
+    params = flow.init(KEY, jnp.ones((4, 2)))
+    for method in (flow.encode, flow.log_prob):
+        with pytest.raises(ValueError, match=rf"finite x, got {value} at index \(2, 1\) of shape \(4, 2\), .* 2 such"):
+            method(params, x)
+    log_prob = jax.jit(flow.log_prob)(params, x)
+    np.testing.assert_array_equal(np.isfinite(log_prob), [True, True, False, False])
+
+
 def test_a_flow_that_estimates_its_log_determinant_samples_too():
     flow = Flow(Continuous(Drift((8,)), trace="hutchinson"), (3,))
     exact = flow._replace(bijector=Continuous(Drift((8,))))
