@@ -7,7 +7,13 @@ import subprocess
 import sys
 import time
 
+import jax
 import pytest
+
+from experiments import gan
+from jaxgen.run.checkpoint import Checkpoints
+from jaxgen.step import init, make_step
+from tests.test_step import assert_same
 
 OPTIONS = {"steps": 240, "evaluations": 8, "chunk": 10, "hidden": 32, "latent": 4, "samples": 100, "batch-size": 64}
 
@@ -79,3 +85,24 @@ def test_interrupted_by_the_user_it_saves_and_goes_on(whole, tmp_path):
     finish(out)
     for stopped, straight in zip(remains(out)[:4], whole[:4], strict=True):
         assert stopped == straight
+
+
+def test_a_pool_of_replayed_examples_goes_on_bitwise_from_its_checkpoint(tmp_path):
+    """With the discriminator's spectral vectors and the generator's average; a killed run of it is a slow test."""
+    narrow = {"generator_hidden": (8,), "discriminator_hidden": (8,), "latent": 2}
+    experiment = gan.build(gan.Config(replay=20, discriminator_norm="spectral", ema=2000, **narrow))
+    x = experiment.data.train["x"]
+    batches = [experiment.prepare(None, {"x": x[first : first + 8]}) for first in range(0, 72, 8)]
+    state, step = init(experiment.game, jax.random.key(0), batches[0]), jax.jit(make_step(experiment.game))
+    like = jax.eval_shape(lambda: state)
+    for batch in batches[:5]:
+        state = step(state, batch)[0]
+    assert state.extra["replay"]["seen"] == 40  # more than it holds
+
+    manager = Checkpoints(tmp_path, mode="min")
+    manager.save(5, state, {"step": 5}, None)
+    manager.close()
+    again = Checkpoints(tmp_path, mode="min").restore(5, like)
+    for batch in batches[5:]:
+        state, again = step(state, batch)[0], step(again, batch)[0]
+    assert_same(again, state)
