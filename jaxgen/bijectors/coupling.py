@@ -23,7 +23,14 @@ class _Coupling(Bijector):
     def parameters(self, kept: Array, changed: Array, condition: Array | None) -> Array:
         """Return what the network says of `changed` [B, ..., C], [B, ..., C, size]."""
         size = self.elementwise.size
-        return self.net(changed.shape[-1] * size)(kept, condition).reshape(*changed.shape, size)
+        expected = (*changed.shape[:-1], changed.shape[-1] * size)
+        said = self.net(expected[-1])(kept, condition)
+        if said.shape != expected:
+            raise ValueError(
+                f"a coupling's network must make {expected} of {kept.shape}, {size} for each of the {changed.shape} "
+                f"numbers that change; it makes {said.shape}"
+            )
+        return said.reshape(*changed.shape, size)
 
     def run(self, function: Callable, x: Array, condition: Array | None) -> tuple[Array, Array]:
         """Return one direction."""

@@ -28,6 +28,8 @@ class DenseConditioner(nn.Module):
     @nn.compact
     def __call__(self, x: Array, condition: Array | None = None) -> Array:
         """x: [B, D]."""
+        if x.ndim != 2:
+            raise ValueError(f"DenseConditioner: expected x [B, D], got shape {x.shape}")
         types = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         check_numbers(self, x, condition, x.shape[-1])
         if condition is not None:

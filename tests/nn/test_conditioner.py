@@ -36,6 +36,12 @@ def test_vectors():
     assert net.init(KEY, x, condition)["params"]["MLP_0"]["Dense_0"]["kernel"].shape == (7, 8)
 
 
+def test_vectors_at_places_are_refused():
+    for condition in (None, jnp.ones((2, 5))):
+        with pytest.raises(ValueError, match=r"DenseConditioner: expected x \[B, D\], got shape \(2, 3, 2\)"):
+            DenseConditioner(6).init(KEY, jnp.ones((2, 3, 2)), condition)
+
+
 def test_half_precision_returns_float32():
     net = ConvConditioner(6, width=8, dtype=jnp.bfloat16)
     x = jax.random.normal(KEY, (2, 4, 4, 3))
