@@ -1,7 +1,7 @@
 """The run loop: chunks of steps on the device; metrics fetched late; scores, pictures and checkpoints on a schedule."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from typing import Any
 
@@ -67,6 +67,26 @@ class Run:
             self.batches = seeds.MemberBatches(self.members.keys, examples, self.batch_size)
         else:
             self.batches = Batches(self.members.keys[0], examples, self.batch_size)
+        self._start, self._arguments = self._starting()
+        # What cannot start says so while it is traced; the trace is kept for the start itself.
+        self._shapes = jax.eval_shape(self._start, *self._arguments)
+
+    def _starting(self) -> tuple[Callable[..., TrainState], tuple[Any, ...]]:
+        """Return the start of all members, jitted, and what it is called with."""
+        # Each seed's first slice: networks that start from data see real examples.
+        index = self.batches.indices(0, 1)[0, ..., :: self.slices]
+        batch = {**take_rows(self.experiment.data.train, index.ravel()), "index": index.ravel()}
+        batch = {name: rows.reshape(*index.shape, *rows.shape[1:]) for name, rows in batch.items()}
+        keys, values = self.members
+        if self.many:
+            start, arguments = jax.vmap(self._one), (jnp.stack(keys), batch, values)
+        else:
+            start, arguments = self._one, (keys[0], batch, values)
+        return jax.jit(start, compiler_options=ONCE if jax.default_backend() == "cpu" else None), arguments
+
+    def _one(self, key: jax.Array, batch: Mapping[str, Any], values: Mapping[str, jax.Array]) -> TrainState:
+        game = self.experiment.variant(values) if values else self.experiment.game
+        return init(game, key, self.experiment.prepare(key, batch))
 
     def resume(self, folder: RunFolder) -> int:
         """Take up the newest checkpoint in the folder, or start; return the step reached.
@@ -77,28 +97,16 @@ class Run:
         self.checkpoints = Checkpoints(
             folder.path / "checkpoints", mode=self.experiment.watch_mode, members=len(self.members.keys)
         )
-        # Each seed's first slice: networks that start from data see real examples.
-        index = self.batches.indices(0, 1)[0, ..., :: self.slices]
-        batch = {**take_rows(self.experiment.data.train, index.ravel()), "index": index.ravel()}
-        batch = {name: rows.reshape(*index.shape, *rows.shape[1:]) for name, rows in batch.items()}
-        keys, values = self.members
-        if self.many:
-            start, arguments = jax.vmap(self._start), (jnp.stack(keys), batch, values)
-        else:
-            start, arguments = self._start, (keys[0], batch, values)
-        self._shapes = jax.eval_shape(start, *arguments)
         self.step = self.checkpoints.latest or 0
-        start = jax.jit(start, compiler_options=ONCE if jax.default_backend() == "cpu" else None)
         try:
-            self.state = self.checkpoints.restore(self.step, self._shapes) if self.step else start(*arguments)
+            if self.step:
+                self.state = self.checkpoints.restore(self.step, self._shapes)
+            else:
+                self.state = self._start(*self._arguments)
         except jax.errors.JaxRuntimeError as error:
             raise ValueError(f"the networks do not fit the device: {str(error).splitlines()[0]}") from None
         folder.rewind(self.step)
         return self.step
-
-    def _start(self, key: jax.Array, batch: Mapping[str, Any], values: Mapping[str, jax.Array]) -> TrainState:
-        game = self.experiment.variant(values) if values else self.experiment.game
-        return init(game, key, self.experiment.prepare(key, batch))
 
     def play(self, log: Log) -> dict[str, Any]:
         """Train to the last step, score the best state, write result.json and the report; return the result.

@@ -56,7 +56,7 @@ def test_the_classifier_of_the_scores_learns_at_the_first_evaluation(data, monke
     def learn(base):
         raise InterruptedError(base.name)
 
-    for module in ("image_scores", "mode_scores"):
+    for module in ("image_features", "mode_scores"):
         monkeypatch.setattr(f"experiments.common.{module}.feature_network", learn)
     dcgan = importlib.import_module("experiments.dcgan")
     experiment = dcgan.build(dcgan.Config(data=data, width=8, batch_size=4, latent=4))
@@ -208,13 +208,29 @@ def test_its_relatives_run_to_their_reports(name, flags, tmp_path):
         (["--data=digits", "--samples=100"], "expected at least 128 generated examples for 128 features, got 100"),
     ],
 )
-def test_bad_input_is_one_line(flags, message, tmp_path, capsys):
+def test_bad_input_is_one_line_and_leaves_no_folder(flags, message, tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
         main("gan", Config, build, arguments=[f"--out={tmp_path / 'run'}", *flags])
     assert stop.value.code == 2
     told = capsys.readouterr().err.strip()
     assert message in told
     assert "\n" not in told
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("network", "side", "message"),
+    [("dcgan", 3, "expected 4 pixels a side or more, got 3 x 3"), ("resnet", 5, "64 pixels high and wide, got 5 x 5")],
+)
+def test_a_size_that_no_network_makes_is_one_line_and_leaves_no_folder(network, side, message, tmp_path, capsys):
+    np.savez(tmp_path / "odd.npz", image=np.random.default_rng(0).integers(256, size=(400, side, side), dtype=np.uint8))
+    flags = [f"--data=npz:{tmp_path / 'odd.npz'}", f"--network={network}", "--features=pixels"]
+    with pytest.raises(SystemExit) as stop:
+        main("gan", Config, build, arguments=[f"--out={tmp_path / 'run'}", *flags])
+    assert stop.value.code == 2
+    told = capsys.readouterr().err.strip()
+    assert told.endswith(message) and "\n" not in told
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(

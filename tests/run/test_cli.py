@@ -75,6 +75,26 @@ def test_bad_options_are_told_in_one_line_and_leave_no_folder(arguments, message
     assert not out.exists()
 
 
+def test_a_game_that_cannot_start_is_told_in_one_line_and_leaves_the_folder_as_it_was(finished, tmp_path, capsys):
+    def build_torn(config):
+        def prepare(key, batch):
+            raise ValueError("expected batches of another kind")
+
+        return replace(build(config), prepare=prepare)
+
+    stopped = tmp_path / "stopped"
+    shutil.copytree(finished, stopped)
+    (stopped / "result.json").unlink()
+    before = files(stopped)
+    for out in (tmp_path / "run", stopped):
+        arguments = [*SMALL, "--out", str(out), "--steps", "20", "--evaluations", "2", "--chunk", "5"]
+        with pytest.raises(SystemExit) as exit:
+            main("vae", Config, build_torn, arguments=arguments)
+        assert exit.value.code == 2
+        assert capsys.readouterr().err.strip() == "error: expected batches of another kind"
+    assert not (tmp_path / "run").exists() and files(stopped) == before
+
+
 def test_bad_data_is_told_in_one_line(tmp_path, capsys, monkeypatch):
     out = tmp_path / "run"
     (tmp_path / "broken.npz").write_bytes(b"not a zip file")
