@@ -1,6 +1,6 @@
 """What a flow is seen by: its density over the plane, samples, temperatures, lines between images, warped grids."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -11,15 +11,22 @@ import numpy as np
 from experiments.common.keys import fixed_key
 from experiments.common.view import View
 from jaxgen.bijectors.chain import layers
+from jaxgen.bijectors.continuous import Continuous
+from jaxgen.bijectors.flatten import Flatten
+from jaxgen.metrics.pca import principal_components
 from jaxgen.models.flow import Flow
+from jaxgen.run.data import first
 from jaxgen.viz.density import densities
 from jaxgen.viz.images import tile
 from jaxgen.viz.latent import interpolate
 from jaxgen.viz.pairs import beside
+from jaxgen.viz.panels import panels
+from jaxgen.viz.scatter import scatter
 from jaxgen.viz.warp import warp
 
 Array = jax.Array
 PANELS = 12  # of a warp, at most
+TIMES = (0.75, 0.5, 0.25)  # of a continuous flow, from noise to data
 
 
 def image_pictures(flow: Flow, params: Any, condition: Array | None) -> dict[str, np.ndarray]:
@@ -29,22 +36,34 @@ def image_pictures(flow: Flow, params: Any, condition: Array | None) -> dict[str
 
 
 def noise_pictures(
-    flow: Flow, params: Any, view: View, temperatures: tuple[float, ...], condition: Array | None
+    flow: Flow,
+    params: Any,
+    view: View,
+    temperatures: tuple[float, ...],
+    condition_of: Callable[[Mapping[str, Any]], Array | None],
+    shown: Array | None,
 ) -> dict[str, np.ndarray]:
-    """Return samples of one noise at several temperatures, and lines between the noise of test images."""
-    x = view.some("test", 16)["x"]
-    number = min(10, len(x) if condition is None else len(condition))
-    some = None if condition is None else condition[np.linspace(0, len(condition) - 1, number).astype(int)]
+    """Return samples of one noise at several temperatures, and lines between the noise of test images.
+
+    condition_of, shown: as `Condition` has them; along a line conditions are mixed as the noise is.
+    """
+    x, condition = view.some("test", 16)["x"], condition_of(first(view.data.test, 16))
+    number = min(10, len(x) if shown is None else len(shown))
+    some = None if shown is None else shown[np.linspace(0, len(shown) - 1, number).astype(int)]
     sample = sampler(flow)
     rows = [sample(params, fixed_key(), number, some, temperature=temperature) for temperature in temperatures]
     labels = [f"temperature {temperature:g}" for temperature in temperatures]
     canvases = {"temperatures": beside(*rows, labels=labels, columns=number)}
-    if condition is not None or len(x) < 2:
+    if len(x) < 2:
         return canvases
-    z = np.asarray(jax.jit(flow.encode)(params, x)[0])
-    half = len(z) // 2
-    ends = interpolate(z[:half], z[half : 2 * half], 12).reshape(-1, *z.shape[1:])
-    return canvases | {"interpolation": tile(jax.jit(flow.decode)(params, ends)[0], columns=12)}
+    half = len(x) // 2
+
+    def line(ends):
+        ends = np.asarray(ends)
+        return interpolate(ends[:half], ends[half : 2 * half], 12).reshape(-1, *ends.shape[1:])
+
+    z, mixed = line(jax.jit(flow.encode)(params, x, condition)[0]), None if condition is None else line(condition)
+    return canvases | {"interpolation": tile(jax.jit(flow.decode)(params, z, mixed)[0], columns=12)}
 
 
 def sampler(flow: Flow) -> Callable[..., Array]:
@@ -68,13 +87,38 @@ def box(x: np.ndarray, margin: float) -> tuple[float, float, float, float]:
     return tuple(float(edge) for edge in (low[0] - more, high[0] + more, low[1] - more, high[1] + more))
 
 
+def temperature_picture(flow: Flow, params: Any, view: View, temperatures: tuple[float, ...]) -> dict[str, np.ndarray]:
+    """Return points of one noise at several temperatures, beside the data's."""
+    sample = sampler(flow)
+    clouds = {f"temperature {t:g}": sample(params, fixed_key(), 1000, temperature=t) for t in temperatures}
+    return {"temperatures": panels({"data": view.some("test", 1000)["x"]} | clouds)}
+
+
+def table_picture(flow: Flow, params: Any, view: View) -> dict[str, np.ndarray]:
+    """Return samples among rows of the data, in the data's first two principal components."""
+    rows = np.asarray(view.some("validation", 1000)["x"])
+    if rows.shape[1] < 2:
+        return {}
+    plane = principal_components(rows, 2)
+    x = np.asarray(sampler(flow)(params, fixed_key(), len(rows)))
+    points = np.concatenate([plane.encode(rows, 2), plane.encode(np.nan_to_num(x), 2)])
+    label = np.repeat([0, 1], len(rows))
+    return {"samples": scatter(points, label, names=("data", "samples"), title="first two principal components")}
+
+
 def warp_picture(flow: Flow, params: Any) -> dict[str, np.ndarray]:
-    """Return a grid of noise on its way to the data, layer by layer."""
+    """Return a grid of noise on its way to the data, layer by layer; through a continuous flow, at four times."""
     side = np.linspace(-2.5, 2.5, 41, dtype=np.float32)
     x = jnp.asarray(np.stack(np.meshgrid(side, side, indexing="ij"), axis=-1).reshape(-1, 2))
     grids, names = [x], ["noise"]
     parts = layers(flow.bijector, params["flow"])
     for number, (layer, own) in reversed(list(enumerate(parts))):
+        if isinstance(layer, Flatten):
+            continue  # rows of the plane stay as they are
+        if isinstance(layer, Continuous):
+            for time in TIMES:
+                grids.append(layer.apply({"params": own}, x, None, 1.0, time, method="solve")[0])
+                names.append(f"at time {time:g}")
         x = layer.apply({"params": own}, x, method="inverse")[0]
         grids.append(x)
         names.append(f"before layer {number + 1}")

@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from experiments.common import flow_pictures as draw
 from experiments.common.flow_config import FlowConfig
-from experiments.common.flow_pictures import image_pictures, noise_pictures, plane_pictures, warp_picture
 from experiments.common.flow_scores import Condition, FlowView, Scores, flow_view
 from experiments.common.plain import generated_by
 from jaxgen.bijectors.base import Bijector
@@ -72,8 +72,10 @@ def build(
     def pictures(state):
         params = generated_by(state)
         if seen.images:
-            return image_pictures(flow, params, given.shown)
-        return plane_pictures(flow, params, seen) if seen.shape == (2,) and condition is None else {}
+            return draw.image_pictures(flow, params, given.shown)
+        if condition is not None:
+            return {}
+        return (draw.plane_pictures if seen.shape == (2,) else draw.table_picture)(flow, params, seen)
 
     def finish(state, progress):
         params, result = generated_by(state), score.finish(state, progress)
@@ -84,9 +86,11 @@ def build(
             better={**result.better, **dict.fromkeys(more, "higher")},
         )
         if seen.images:
-            return result._replace(pictures=noise_pictures(flow, params, seen, config.temperatures, given.shown))
+            drawn = draw.noise_pictures(flow, params, seen, config.temperatures, given.of, given.shown)
+            return result._replace(pictures=drawn)
         if seen.shape == (2,) and condition is None:
-            return result._replace(pictures=warp_picture(flow, params))
+            warped = draw.warp_picture(flow, params)
+            return result._replace(pictures=warped | draw.temperature_picture(flow, params, seen, config.temperatures))
         return result
 
     return Experiment(
