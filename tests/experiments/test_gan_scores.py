@@ -191,18 +191,21 @@ def test_an_image_that_is_no_number_is_infinitely_far():
 
 
 def test_a_classifier_of_the_images_gives_features_and_an_inception_score(monkeypatch):
-    """Here it reads the class off the first ten pixels."""
+    """Here its last features are the pixels, and it reads the class off the first ten."""
 
     def features(images):
-        return (images.reshape(len(images), -1),)
+        return 0 * images, images.reshape(len(images), -1)
 
-    network = FeatureNetwork(features, lambda images: 1000 * features(images)[0][:, :10], 0.9)
+    network = FeatureNetwork(features, lambda images: 1000 * features(images)[-1][:, :10], 0.9)
     monkeypatch.setattr("experiments.common.image_features.WIDTH", 64)
     monkeypatch.setattr("experiments.common.image_features.feature_network", lambda data: network)
     classes = 2 * np.eye(10, 64, dtype=np.float32).reshape(10, 8, 8, 1) - 1
     samples = {"every": classes, "one": classes[3:4]}
-    scores = ImageScores(Plain(load("digits")), drawing(samples), "classifier", 1000)
+    data = Plain(load("digits"))
+    scores, pixels = (ImageScores(data, drawing(samples), kind, 1000) for kind in ("classifier", "pixels"))
     every, one = (finished(scores, state, 1000) for state in samples)
+    same = finished(pixels, "every", 1000).scores
+    assert {name: every.scores[name] for name in same} == pytest.approx(same)
     assert every.better["Inception score"] == "higher"
     assert 9.5 < every.scores["Inception score"] < 10
     assert one.scores["Inception score"] == pytest.approx(1)
