@@ -1,13 +1,16 @@
 """Planar flows (Rezende and Mohamed 2015, "Variational inference with normalizing flows")."""
 
 import math
+from collections.abc import Sequence
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxgen.bijectors.base import Array, Bijector
 from jaxgen.bijectors.checks import vectors
+from jaxgen.bijectors.coupling import Net
 
 ONE = math.log(math.e - 1)
 """Where softplus is 1."""
@@ -19,32 +22,51 @@ class Planar(Bijector):
     Invertible for any parameters, as w.u > -1 (appendix A.1). There u moves along w until w.u is
     m(w.u) = softplus(w.u) - 1; here m is shifted to m(0) = 0, so that u = 0 is y = x. The inverse has no closed form;
     it solves one equation of one number by bisection. Many layers: `Repeat(Planar(), depth)`.
-    Raises ValueError for x that is no [B, D].
+
+    net: makes a network of the condition; what it says of each example is added to w, u and b (section 4.2: parameters
+    that an encoder gives). Without one, a condition is left out.
+    Raises ValueError for x that is no [B, D], or a network without a condition.
     """
 
+    net: Net | None = None
+
     @nn.compact
-    def parameters(self, x: Array) -> tuple[Array, Array, Array, Array]:
-        """Return w and the invertible u [1, D], b, and 1 + w.u > 0."""
+    def parameters(self, x: Array, condition: Array | None) -> tuple[Array, Array, Array, Array]:
+        """Return w and the invertible u [1 or B, D], b, and 1 + w.u > 0, [1 or B]."""
         vectors(x, "Planar")
         width = x.shape[-1]
         w = self.param("w", nn.initializers.normal(width**-0.5), (width,), x.dtype)
         u = self.param("u", nn.initializers.normal(0.01), (width,), x.dtype)
         b = self.param("b", nn.initializers.zeros, (), x.dtype)
-        along = w @ u
-        u = u + (above_minus_one(along) - along) * w / jnp.maximum(w @ w, jnp.finfo(w.dtype).eps ** 2)
-        return w[None], u[None], b, jax.nn.softplus(along + ONE)
+        w, u, b = told(self, x, condition, (w, u, b[None]))
+        along = (w * u).sum(-1)
+        size = jnp.maximum((w * w).sum(-1), jnp.finfo(w.dtype).eps ** 2)
+        u = u + ((above_minus_one(along) - along) / size)[:, None] * w
+        return w, u, b[:, 0], jax.nn.softplus(along + ONE)
 
     def forward(self, x: Array, condition: Array | None = None) -> tuple[Array, Array]:
         """Return y [B, D] and the log-determinant [B]."""
-        w, u, b, stretch = self.parameters(x)
+        w, u, b, stretch = self.parameters(x, condition)
         bent = jnp.tanh((x * w).sum(-1) + b)
         return x + bent[:, None] * u, log_slope(bent, stretch)
 
     def inverse(self, y: Array, condition: Array | None = None) -> tuple[Array, Array]:
         """Return x [B, D] and the log-determinant [B]."""
-        w, u, b, stretch = self.parameters(y)
+        w, u, b, stretch = self.parameters(y, condition)
         bent = jnp.tanh(solve((y * w).sum(-1) + b, stretch))
         return y - bent[:, None] * u, -log_slope(bent, stretch)
+
+
+def told(layer: Bijector, x: Array, condition: Array | None, own: Sequence[Array]) -> list[Array]:
+    """Return a layer's own parameters [n], each as [1, n], or [B, n] where its network of the condition adds to it."""
+    if layer.net is None:
+        return [parameter[None] for parameter in own]
+    if condition is None:
+        raise ValueError(f"{type(layer).__name__}: expected a condition [B, ...] for its network, got none")
+    sizes = [len(parameter) for parameter in own]
+    said = layer.net(sum(sizes))(x[:, :0], condition).astype(x.dtype)  # of nothing but the condition
+    parts = jnp.split(said, np.cumsum(sizes)[:-1], axis=-1)
+    return [parameter[None] + part for parameter, part in zip(own, parts, strict=True)]
 
 
 def above_minus_one(x: Array) -> Array:

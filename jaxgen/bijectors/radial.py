@@ -6,7 +6,8 @@ import jax.numpy as jnp
 
 from jaxgen.bijectors.base import Array, Bijector
 from jaxgen.bijectors.checks import vectors
-from jaxgen.bijectors.planar import ONE
+from jaxgen.bijectors.coupling import Net
+from jaxgen.bijectors.planar import ONE, told
 
 
 class Radial(Bijector):
@@ -15,21 +16,27 @@ class Radial(Bijector):
     Invertible for any parameters, as alpha > 0 and beta > -alpha (appendix A.2). Here beta = alpha (stretch - 1), where
     stretch, a softplus, is how much the centre's surroundings are stretched; a stretch of 1 is y = x. The inverse is
     in closed form. Many layers: `Repeat(Radial(), depth)`.
-    Raises ValueError for x that is no [B, D].
+
+    net: makes a network of the condition; what it says of each example is added to the centre and to what alpha and
+    stretch are softplus of (section 4.2: parameters that an encoder gives). Without one, a condition is left out.
+    Raises ValueError for x that is no [B, D], or a network without a condition.
     """
 
+    net: Net | None = None
+
     @nn.compact
-    def parameters(self, x: Array) -> tuple[Array, Array, Array]:
-        """Return the centre [1, D], alpha and stretch."""
+    def parameters(self, x: Array, condition: Array | None) -> tuple[Array, Array, Array]:
+        """Return the centre [1 or B, D], and alpha and stretch, [1 or B]."""
         vectors(x, "Radial")
         centre = self.param("centre", nn.initializers.normal(1.0), (x.shape[-1],), x.dtype)
-        alpha = jax.nn.softplus(self.param("alpha", nn.initializers.zeros, (), x.dtype) + ONE)
-        stretch = jax.nn.softplus(self.param("stretch", nn.initializers.normal(0.01), (), x.dtype) + ONE)
-        return centre[None], alpha, stretch
+        alpha = self.param("alpha", nn.initializers.zeros, (), x.dtype)
+        stretch = self.param("stretch", nn.initializers.normal(0.01), (), x.dtype)
+        centre, alpha, stretch = told(self, x, condition, (centre, alpha[None], stretch[None]))
+        return centre, jax.nn.softplus(alpha[:, 0] + ONE), jax.nn.softplus(stretch[:, 0] + ONE)
 
     def forward(self, x: Array, condition: Array | None = None) -> tuple[Array, Array]:
         """Return y [B, D] and the log-determinant [B]."""
-        centre, alpha, stretch = self.parameters(x)
+        centre, alpha, stretch = self.parameters(x, condition)
         away = x - centre
         r = length(away)
         grown = (r + alpha * stretch) / (alpha + r)
@@ -37,7 +44,7 @@ class Radial(Bijector):
 
     def inverse(self, y: Array, condition: Array | None = None) -> tuple[Array, Array]:
         """Return x [B, D] and the log-determinant [B]."""
-        centre, alpha, stretch = self.parameters(y)
+        centre, alpha, stretch = self.parameters(y, condition)
         away = y - centre
         r = radius(length(away), alpha, stretch)
         shrunk = (alpha + r) / (r + alpha * stretch)

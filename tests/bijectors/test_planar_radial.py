@@ -1,6 +1,9 @@
 """Planar and radial flows: the laws, their equations, and that any parameters are invertible."""
 
+from functools import partial
+
 import chex
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +13,8 @@ from jax.flatten_util import ravel_pytree
 from jaxgen.bijectors.chain import Chain, Repeat
 from jaxgen.bijectors.planar import Planar, solve
 from jaxgen.bijectors.radial import Radial
-from tests.bijectors.laws import LAWS, made, moved
+from jaxgen.nn.conditioner import DenseConditioner
+from tests.bijectors.laws import LAWS, condition_matters, made, moved
 
 KEY = jax.random.key(0)
 TABLE = {
@@ -19,6 +23,12 @@ TABLE = {
     "radial": (Radial(), (4,)),
     "radial of one number": (Radial(), (1,)),
     "deep": (Repeat(Chain([Planar(), Radial()]), 3), (3,)),
+}
+NET = partial(DenseConditioner, hidden=(4,), activation=nn.tanh, param_dtype=jnp.float64)
+CONDITIONED = {
+    "planar": (Planar(NET), (3,), (2,)),
+    "radial": (Radial(NET), (3,), (2,)),
+    "deep": (Repeat(Chain([Planar(NET), Radial(NET)]), 2), (3,), (2, 1)),
 }
 
 
@@ -32,6 +42,53 @@ def double():
 @pytest.mark.parametrize("name", TABLE)
 def test_laws(name, law, double):
     law(*TABLE[name])
+
+
+@pytest.mark.parametrize("law", [*LAWS, condition_matters])
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n == "deep" else n for n in CONDITIONED])
+def test_laws_with_parameters_of_the_condition(name, law, double):
+    law(*CONDITIONED[name])
+
+
+@pytest.mark.parametrize("layer", [Planar, Radial])
+def test_what_the_network_says_is_added_to_the_parameters_of_each_example(layer, double):
+    variables, x, condition = made(layer(NET), (3,), (2,))
+    params = dict(variables["params"])
+    network = {"params": params.pop("DenseConditioner_0")}
+    names = ("w", "u", "b") if layer is Planar else ("centre", "alpha", "stretch")
+    ends = np.cumsum([params[name].size for name in names])
+    said = np.split(NET(ends[-1]).apply(network, x[:, :0], condition), ends[:-1], axis=-1)
+    assert all((part.std(0) > 1e-2).all() for part in said)
+    pairs = zip(names, said, strict=True)
+    added = {name: params[name][None] + jnp.reshape(part, (-1, *params[name].shape)) for name, part in pairs}
+    for way in ("forward", "inverse"):
+        found = layer(NET).apply(variables, x, condition, method=way)
+        each = jax.vmap(lambda own, x, way=way: layer().apply({"params": own}, x[None], method=way))(added, x)
+        chex.assert_trees_all_close(found, (each[0][:, 0], each[1][:, 0]), atol=1e-9)
+
+
+@pytest.mark.parametrize("layer", [Planar, Radial])
+def test_a_network_starts_as_no_network_and_a_condition_without_one_is_left_out(layer):
+    x, condition = jax.random.normal(KEY, (4, 3)), jnp.ones((4, 2))
+    net = partial(DenseConditioner, hidden=(4,))
+    params = layer(net).init(KEY, x, condition)["params"]
+    own = {name: value for name, value in params.items() if name != "DenseConditioner_0"}
+    chex.assert_trees_all_close(
+        layer(net).apply({"params": params}, x, condition), layer().apply({"params": own}, x, condition), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("layer", [Planar, Radial])
+def test_another_condition_than_the_networks_is_refused(layer):
+    bijector, x = layer(partial(DenseConditioner, hidden=(4,))), jnp.ones((4, 3))
+    variables = bijector.init(KEY, x, jnp.ones((4, 2)))
+    for condition, message in (
+        (None, f"{layer.__name__}: expected a condition .* got none"),
+        (jnp.ones((4, 5)), "one of 2 numbers, got one of 5"),
+        (jnp.ones((1, 2)), "for each of 4 examples"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            bijector.apply(variables, x, condition)
 
 
 @pytest.mark.parametrize("layer", [Planar(), Radial()])
