@@ -100,7 +100,7 @@ def build(config: Config) -> Experiment:
 
     def asked(state, key, number):
         """Return the percentage of samples that the classifier gives the class that was asked for."""
-        found = scores.logits.of(to_pixels(draw(state, key, number))).argmax(-1)
+        found = scores.space.probabilities.of(to_pixels(draw(state, key, number))).argmax(-1)
         return 100 * float((found == np.arange(number) % classes).mean())
 
     @jax.jit

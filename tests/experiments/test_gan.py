@@ -6,11 +6,13 @@ import time
 from dataclasses import replace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from experiments.gan import Config, build
 from jaxgen.run.cli import main
+from jaxgen.run.features import FeatureNetwork
 from jaxgen.step import init
 
 SMALL = ["--steps=4", "--evaluations=1", "--chunk=2", "--samples=200", "--batch-size=8"]
@@ -70,6 +72,24 @@ def test_the_classifier_of_the_scores_learns_at_the_first_evaluation(data, monke
     state = init(experiment.game, jax.random.key(0), experiment.prepare(jax.random.key(1), batch))
     with pytest.raises(InterruptedError, match=r"^digits$"):
         experiment.evaluate(state)
+
+
+def test_a_conditional_gan_is_scored_by_what_its_classifier_says(monkeypatch):
+    def logits(images):  # class 3 whatever it sees: right for a tenth of what is asked for in turn
+        return jnp.tile(jnp.arange(10) == 3, (len(images), 1)).astype(float)
+
+    network = FeatureNetwork(lambda images: [images.reshape(len(images), -1)], logits, 0.9)
+    monkeypatch.setattr("experiments.common.image_features.feature_network", lambda data: network)
+    monkeypatch.setattr("experiments.common.image_features.WIDTH", 64)
+    gan = importlib.import_module("experiments.conditional_gan")
+    config = gan.Config(network="mlp", generator_hidden=(), discriminator_hidden=(), latent=2, samples=100)
+    experiment = gan.build(config)
+    batch = {name: rows[:10] for name, rows in experiment.data.train.items()}
+    state = init(experiment.game, jax.random.key(0), experiment.prepare(jax.random.key(1), batch))
+    assert experiment.evaluate(state)["as_asked"] == pytest.approx(10)
+    result = experiment.finish(state, lambda text: None)
+    assert result.scores["classified as asked"] == pytest.approx(10)
+    assert result.baselines["classified as asked"] == pytest.approx(90)
 
 
 @pytest.mark.slow
