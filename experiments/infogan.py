@@ -24,6 +24,7 @@ from experiments.common.gans import game_of, networks, warn
 from experiments.common.keys import fixed_key
 from experiments.common.plain import Plain, drawer, generated_by, to_pixels
 from jaxgen.data.augment import affine
+from jaxgen.data.lazy import size
 from jaxgen.games.clustering import Clustering, beside
 from jaxgen.games.infogan import READER, Reader, coded, codes_of, information
 from jaxgen.metrics.batched import over
@@ -108,7 +109,7 @@ def build(config: Config) -> Experiment:
             clustering=clustering,
         )
         heads = {READER: reader} if codes else {}
-        game = game_of(config, gan, heads=heads, terms=terms)
+        game = game_of(config, gan, size(data.data.train), heads=heads, terms=terms)
         return beside(game, clustering, optax.adam(config.reader_rate)) if clustering else game
 
     def category(params, extra, x):

@@ -178,7 +178,7 @@ def average(config: GANConfig, examples: int = DEFAULT_BATCH) -> float:
     return float(np.exp2(-batch_size(config, examples, config.discriminator_steps) / config.ema))
 
 
-def game_of(config: GANConfig, gan: GAN, examples: int = DEFAULT_BATCH, **more: Any) -> Game:
+def game_of(config: GANConfig, gan: GAN, examples: int, **more: Any) -> Game:
     """Return the game of these options. examples: see `average`. more: further options of `gan_game`."""
     terms = dict(more.pop("terms", {}))
     *sides, last = gan.generator.shape
