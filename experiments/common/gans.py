@@ -22,7 +22,7 @@ from jaxgen.models.gan import GAN, Prior, normal, pack
 from jaxgen.models.gan_mlp import MLPDiscriminator, MLPGenerator
 from jaxgen.models.resnet_gan import ResNetDiscriminator, ResNetGenerator
 from jaxgen.nn.heads import Logits
-from jaxgen.run.loop import DEFAULT_BATCH, batch_size
+from jaxgen.run.loop import batch_size
 from jaxgen.run.named import named
 
 Array = jax.Array
@@ -171,8 +171,8 @@ def show_of(config: GANConfig):
     return show
 
 
-def average(config: GANConfig, examples: int = DEFAULT_BATCH) -> float:
-    """Return the decay of the generator's average. examples: of the training set, the default for all larger ones."""
+def average(config: GANConfig, examples: int) -> float:
+    """Return the decay of the generator's average. examples: in the training set."""
     if not config.ema:
         return 0.0
     return float(np.exp2(-batch_size(config, examples, config.discriminator_steps) / config.ema))

@@ -11,8 +11,16 @@ import optax
 import pytest
 
 from jaxgen.bijectors.base import Bijector, per_example
+from jaxgen.bijectors.chain import Chain
+from jaxgen.bijectors.elementwise import affine
+from jaxgen.bijectors.logit import Logit
 from jaxgen.metrics.likelihood import importance_sampled
+from jaxgen.metrics.plane import integral
+from jaxgen.models.coupling_flows import vector_flow
 from jaxgen.models.dequantise import Noise, bits_per_dim, bound, log_weights, uniform
+from jaxgen.models.flow import Flow
+from jaxgen.nn.conditioner import DenseConditioner
+from tests.bijectors.laws import moved
 
 KEY = jax.random.key(0)
 LEVELS = 4
@@ -87,6 +95,25 @@ def test_the_bound_is_below_the_log_probability_rises_with_the_samples_and_reach
     assert (exact() - previous < 0.01).all()
     many = importance_sampled(log_weights(log_density, dequantiser, X), KEY, samples=50_000, chunk=5000)
     np.testing.assert_allclose(many, exact(), atol=0.05)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.05])
+def test_the_probabilities_of_a_flow_behind_a_logit_are_the_shares_of_its_samples(alpha):
+    """Its mass in the cells is all that it has inside the square: all of it where alpha is 0."""
+    flow = Flow(Chain([Logit(alpha), vector_flow(partial(DenseConditioner, hidden=(8,)), affine(), layers=2)]), (2,))
+    start = jax.eval_shape(flow.init, KEY, jnp.zeros((2, 2)))
+    params = moved(jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), start), 0.3)
+    density = partial(flow.log_prob, params)
+    one = jax.jit(lambda key: log_weights(density, DEQUANTISERS["uniform"], X)(key, 20_000))
+    weights = np.exp(np.asarray(one(KEY), np.float64))
+    n = 200_000
+    drawn = np.floor(np.asarray(jax.jit(lambda key: flow.sample(params, key, n))(KEY)) * LEVELS)
+    share = (drawn[:, None] == X).all(-1).mean(0)
+    error = np.sqrt(weights.var(0) / len(weights) + share / n)
+    np.testing.assert_array_less(abs(weights.mean(0) - share), 5 * error)
+    inside = integral(jax.jit(density), (0, 1, 0, 1), points=400, batch_size=40_000).value
+    assert abs(weights.mean(0).sum() - inside) < 4 * np.sqrt((weights.var(0) / len(weights)).sum())
+    assert abs(inside - 1) < 1e-3 if alpha == 0 else 0.5 < inside < 0.95
 
 
 class Posterior(Bijector):

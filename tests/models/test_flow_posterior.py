@@ -9,21 +9,28 @@ import numpy as np
 import pytest
 
 from jaxgen.bijectors.autoregressive import Autoregressive
-from jaxgen.bijectors.chain import Repeat
-from jaxgen.bijectors.elementwise import affine
+from jaxgen.bijectors.chain import Chain, Repeat
+from jaxgen.bijectors.coupling import Coupling
+from jaxgen.bijectors.elementwise import affine, tanh_scale
 from jaxgen.bijectors.planar import Planar
+from jaxgen.bijectors.radial import Radial
 from jaxgen.metrics.likelihood import importance_sampled
 from jaxgen.models.flow_posterior import FlowPosterior
 from jaxgen.models.vae import BERNOULLI, VAE, Decoder, Encoder
+from jaxgen.nn.conditioner import DenseConditioner
 from jaxgen.nn.masked import MADE
 from jaxgen.nn.mlp import MLP
 
 KEY = jax.random.key(0)
 NET = MLP((16,))
 PLAIN = VAE(Encoder(NET, 2), Decoder(NET, (6,)), BERNOULLI, 2)
+DENSE = partial(DenseConditioner, hidden=(8,))
+GENTLE = affine(partial(tanh_scale, bound=0.5))  # for weights of a small variance
 FLOWS = {
     "iaf": Repeat(Autoregressive(partial(MADE, (8,)), affine()), 2),
     "planar": Repeat(Planar(), 3),
+    "radial": Repeat(Radial(), 3),
+    "coupling": Chain([Coupling(DENSE, GENTLE), Coupling(DENSE, GENTLE, flip=True)]),
 }
 
 
