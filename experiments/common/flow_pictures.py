@@ -59,8 +59,8 @@ def noise_pictures(
     half = len(x) // 2
 
     def line(ends):
-        ends = np.asarray(ends)
-        return interpolate(ends[:half], ends[half : 2 * half], 12).reshape(-1, *ends.shape[1:])
+        flat = np.asarray(ends).reshape(len(ends), -1)
+        return interpolate(flat[:half], flat[half : 2 * half], 12).reshape(-1, *ends.shape[1:])
 
     z, mixed = line(jax.jit(flow.encode)(params, x, condition)[0]), None if condition is None else line(condition)
     return canvases | {"interpolation": tile(jax.jit(flow.decode)(params, z, mixed)[0], columns=12)}
