@@ -34,6 +34,14 @@ def first_bad(game: Game, rows: Mapping[str, np.ndarray]) -> Bad | None:
     return Bad(row, int(bad[name][row].argmax()), name, rows[name][row])
 
 
+def others(bad: Bad, rows: Mapping[str, np.ndarray]) -> str:
+    """Return what a message says of the player's other metrics at that row, "" without any."""
+    player = bad.name.split("/")[0]
+    names = [name for name in rows if name.startswith(f"{player}/") and name != bad.name]
+    told = ", ".join(f"{name} {rows[name][bad.row].reshape(-1)[bad.member]:.4g}" for name in names)
+    return f" ({told})" if told else ""
+
+
 @jax.jit
 def _finite(params: Params) -> dict[str, jax.Array]:
     leaves = {name: jax.tree.leaves(network) for name, network in params.items()}

@@ -17,7 +17,7 @@ from jaxgen.parallel import check_devices, compile_steps
 from jaxgen.run import seeds
 from jaxgen.run.checkpoint import Checkpoints
 from jaxgen.run.data import on_host
-from jaxgen.run.divergence import Diverged, broken_network, first_bad
+from jaxgen.run.divergence import Diverged, broken_network, first_bad, others
 from jaxgen.run.experiment import Common, Experiment
 from jaxgen.run.folder import RunFolder
 from jaxgen.run.interrupt import Interrupt
@@ -173,7 +173,8 @@ class Run:
         rows = {name: np.asarray(values)[:count] for name, values in metrics.items()}
         if bad := first_bad(self.experiment.game, rows):
             who = f" with seed {self.config.seed + bad.member % self.config.seeds}" if self.many else ""
-            self._diverged(bad.name.split("/")[0], f"{first + bad.row + 1}{who}: {bad.name} is {bad.value}")
+            what = f"{first + bad.row + 1}{who}: {bad.name} is {bad.value}{others(bad, rows)}"
+            self._diverged(bad.name.split("/")[0], what)
         log.train(first + count, count, {f"train/{name}": values.mean(0) for name, values in rows.items()})
 
     def _diverged(self, player: str, what: str) -> None:

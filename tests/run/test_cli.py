@@ -212,7 +212,7 @@ def test_a_nan_stops_the_run_with_step_player_and_checkpoint(tmp_path, capsys):
         main("vae", Config, poisoned, arguments=arguments)
     told = capsys.readouterr().err.strip().splitlines()[-1]
     assert exit.value.code == 1
-    assert "player 'vae' diverged at step 13: vae/loss is nan" in told
+    assert "player 'vae' diverged at step 13: vae/loss is nan (vae/" in told  # and what else was measured there
     assert told.endswith("checkpoints/10")
     assert not (tmp_path / "run" / "result.json").exists()
 
