@@ -46,6 +46,9 @@ def model(request):
     bias = params["encoder"]["gaussian"]["params"]["Dense_0"]["bias"]
     # Wide, for weights of a small variance.
     params["encoder"]["gaussian"]["params"]["Dense_0"]["bias"] = bias.at[2:].set(0.8)
+    if request.param == "radial":  # of a log-determinant that counts
+        layers = params["encoder"]["flow"]["layers"]
+        layers["stretch"] = layers["stretch"] + 1
     return model, params, x
 
 
