@@ -2,7 +2,7 @@
 
 python -m experiments.multi_generator_gan
     ring: all 8 modes, 98.1 % of high quality, reverse KL 0.00 nats, 72 seconds on two busy cores; over ten seeds
-    (--seeds 10) 7.4 modes, 83 %, 0.16 nats
+    (--seeds 10) 7.7 modes, 91 %, 0.09 nats
 """
 
 from dataclasses import dataclass, replace
