@@ -10,7 +10,7 @@ from jax.stages import Compiled
 from benchmarks.flops import matmul_flops
 from benchmarks.pixels import orders
 from benchmarks.subject import Subject
-from jaxgen.parallel import compile_steps, take
+from jaxgen.parallel import compile_steps, take, wait_where_needed
 from jaxgen.step import init, make_step
 
 
@@ -75,6 +75,7 @@ class Training:
         """Dispatch one step at a time."""
         start = time.perf_counter()
         for indices in self._rows:
+            wait_where_needed(self.state)
             self.state, metrics = self._single(self.state, self.data, indices)
         jax.block_until_ready((self.state, metrics))
         return time.perf_counter() - start

@@ -13,7 +13,7 @@ from jaxgen.data.feed import Resident, Streamed, stream_rows
 from jaxgen.data.lazy import size, take_rows
 from jaxgen.data.order import Batches
 from jaxgen.game import TrainState, repeats
-from jaxgen.parallel import check_devices, compile_steps
+from jaxgen.parallel import check_devices, compile_steps, wait_where_needed
 from jaxgen.run import seeds
 from jaxgen.run.checkpoint import Checkpoints
 from jaxgen.run.data import on_host
@@ -150,6 +150,7 @@ class Run:
         log.say("training")
         for number, ((first, count), arguments) in enumerate(zip(plan, feed, strict=True)):
             with profiled(self.folder.path / "profile" if self.config.profile and number == 1 else None) as finish:
+                wait_where_needed(self.state)
                 self.state, metrics = finish(run(self.state, *arguments, count))
             if late:
                 self._fetch(*late, log)
