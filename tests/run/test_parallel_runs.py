@@ -142,6 +142,29 @@ assert jax.device_count() == 3, jax.devices()
     assert done.returncode == 0, done.stderr
 
 
+def test_hundreds_of_programs_for_two_devices_of_a_cpu_come_to_an_end():
+    # Without the wait they are queued behind each other, and stand still for ever.
+    program = """
+import jax
+from jaxgen.data.order import Batches
+from jaxgen.parallel import ask_for_devices, compile_steps, wait_where_needed
+from jaxgen.step import init
+from tests import toy_gan
+ask_for_devices(2)
+game, data = toy_gan.alternating(), toy_gan.batch(jax.random.key(1), 60)
+rows = Batches(jax.random.key(0), 60, 20).indices(0, 1)
+compiled = compile_steps(game, devices=2, how="pmap")
+state, data, rows = compiled.place((init(game, jax.random.key(0), data), data, rows))
+for _ in range(3000):
+    wait_where_needed(state)
+    state, _ = compiled.run(state, data, rows, rows, 1)
+assert int(state.step) == 3000
+"""
+    own = {name: value for name, value in os.environ.items() if name != "JAX_NUM_CPU_DEVICES"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=own, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_number_of_devices_that_the_user_set_stays():
     program = """
 import jax
