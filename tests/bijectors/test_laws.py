@@ -41,6 +41,7 @@ CONV = partial(ConvConditioner, width=4, activation=nn.tanh, param_dtype=jnp.flo
 RESIDUAL = partial(ResidualConditioner, width=4, blocks=1, activation=nn.tanh, param_dtype=jnp.float64)
 MASKED = partial(MADE, (8, 8), activation=nn.tanh, param_dtype=jnp.float64)
 SPLINE = rational_quadratic(3)
+WIDE = rational_quadratic(3, bound=30.0)  # deep layers meet no tails, where parameters have no gradient
 VECTOR, ODD, IMAGE, TINY = (4,), (5,), (4, 4, 2), (4, 4, 1)
 TOLD, SEEN = (3,), (4, 4, 1)  # conditions: a vector and an image
 
@@ -96,10 +97,10 @@ TABLE = {  # bijector, shape of x, and of the condition
     "planar and radial": (Repeat(Chain([Planar(), Radial()]), 3), (3,)),
     "NICE": (nice(DENSE), ODD),
     "RealNVP of vectors": (vector_flow(DENSE, affine(), layers=4, mix=True), ODD),
-    "splines of vectors": (vector_flow(DENSE, SPLINE, layers=4, mix=True), VECTOR),
+    "splines of vectors": (vector_flow(DENSE, WIDE, layers=4, mix=True), VECTOR),
     "deep MAF": (autoregressive_flow(MASKED, affine(), layers=2), VECTOR),
     "deep MAF, told": (autoregressive_flow(MASKED, affine(), layers=2), VECTOR, TOLD),
-    "deep MAF of splines": (autoregressive_flow(MASKED, SPLINE, layers=2, mix=True), (3,)),
+    "deep MAF of splines": (autoregressive_flow(MASKED, WIDE, layers=2, mix=True), (3,)),
     "deep IAF": (Repeat(Chain([Autoregressive(MASKED, affine(), inverted=True), Shuffle(1)]), 2), VECTOR),
     "RealNVP of images": (image_realnvp(CONV, TINY, levels=2), TINY),
     "RealNVP of images, shown": (image_realnvp(CONV, TINY, levels=1), TINY, SEEN),
