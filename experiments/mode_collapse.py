@@ -172,7 +172,7 @@ def build(config: Config) -> Experiment:
             units=flat("units"),
             better=flat("better"),
             protocol=f"{told.protocol} All stabilisers of a seed have one checkpoint, of the best median over "
-            "them, which one that diverged does not move.",
+            "them, which one of several that diverged does not move.",
             pictures={
                 score.replace(" ", "_"): grouped_bars(
                     {score: np.array([r.scores[score] for r in results.values()], float)}, list(results)

@@ -25,7 +25,6 @@ from jaxgen.models.multi_generator import MultiGenerator
 from jaxgen.run.cli import main
 from jaxgen.run.data import open_data
 from jaxgen.run.experiment import Experiment
-from jaxgen.run.loop import DEFAULT_BATCH
 from jaxgen.viz.images import tile
 from jaxgen.viz.scatter import scatter
 
@@ -91,7 +90,7 @@ def multi_gan(config: GANConfig, shape: tuple[int, ...], generators: int) -> GAN
     )
 
 
-def multi_game(config: GANConfig, gan: GAN, examples: int = DEFAULT_BATCH) -> Game:
+def multi_game(config: GANConfig, gan: GAN, examples: int) -> Game:
     """Return the game. examples: of the training set, the default for all larger ones."""
     return multi_generator_game(gan, tx=optimisers(config), ema=average(config, examples))
 

@@ -178,7 +178,8 @@ def average(tree, axis_name: str):
     Leaves of one type go as one vector, for devices wait for each other at every exchange.
     """
     leaves, structure = jax.tree.flatten(tree)
-    for dtype in {leaf.dtype for leaf in leaves if jnp.issubdtype(leaf.dtype, jnp.floating)}:
+    # In the order of the leaves, not of a set: every process must exchange in the same order.
+    for dtype in dict.fromkeys(leaf.dtype for leaf in leaves if jnp.issubdtype(leaf.dtype, jnp.floating)):
         where = [i for i, leaf in enumerate(leaves) if leaf.dtype == dtype]
         joined, part = ravel_pytree([leaves[i] for i in where])
         for i, leaf in zip(where, part(jax.lax.pmean(joined, axis_name)), strict=True):

@@ -97,11 +97,11 @@ def temperature_picture(flow: Flow, params: Any, view: View, temperatures: tuple
 def table_picture(flow: Flow, params: Any, view: View) -> dict[str, np.ndarray]:
     """Return samples among rows of the data, in the data's first two principal components."""
     rows = np.asarray(view.some("validation", 1000)["x"])
-    if rows.shape[1] < 2:
+    if min(rows.shape) < 2:
         return {}
     plane = principal_components(rows, 2)
     x = np.asarray(sampler(flow)(params, fixed_key(), len(rows)))
-    points = np.concatenate([plane.encode(rows, 2), plane.encode(np.nan_to_num(x), 2)])
+    points = np.concatenate([plane.encode(rows, 2), plane.encode(x, 2)])
     label = np.repeat([0, 1], len(rows))
     return {"samples": scatter(points, label, names=("data", "samples"), title="first two principal components")}
 

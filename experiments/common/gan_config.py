@@ -93,7 +93,8 @@ class GANConfig(Common):
     samples: int = 10_000
     """generated examples of the final scores"""
     features: str | None = None
-    """what images are compared in: classifier (trained on the data), pixels, or your own as module:function"""
+    """what images are compared in: classifier (trained on the data; the default with labels), shrunk (as few pixels as
+    there are images allow; without), pixels, inception:FILE, or your own as module:function"""
 
     def check(self) -> None:
         """Raise ValueError for values that no run can have."""

@@ -22,7 +22,7 @@ from jaxgen.models.gan import GAN, Prior, normal, pack
 from jaxgen.models.gan_mlp import MLPDiscriminator, MLPGenerator
 from jaxgen.models.resnet_gan import ResNetDiscriminator, ResNetGenerator
 from jaxgen.nn.heads import Logits
-from jaxgen.run.loop import batch_size
+from jaxgen.run.loop import DEFAULT_BATCH, batch_size
 from jaxgen.run.named import named
 
 Array = jax.Array
@@ -63,17 +63,18 @@ def penalties_of(config: GANConfig, shape: tuple[int, ...]) -> tuple[Weighted, .
     penalty = named("--penalty", config.penalty, PENALTIES)
     if config.penalty in CENTRED:
         penalty = partial(gradient, centre=config.penalty_centre, one_sided=config.penalty == "one-sided")
-    rows = jax.ShapeDtypeStruct((3, *shape), jnp.float32)
+    number = config.batch_size or DEFAULT_BATCH
+    rows = jax.ShapeDtypeStruct((number, *shape), jnp.float32)
     try:
         came = jax.eval_shape(partial(penalty, lambda x: x.reshape(len(x), -1).sum(-1)), rows, rows, jax.random.key(0))
     except TypeError as error:
         raise ValueError(
             f"--penalty {config.penalty} must take a critic, real and generated examples, and a key: {error}"
         ) from error
-    if (found := getattr(came, "shape", type(came).__name__)) != (3,):
+    if (found := getattr(came, "shape", type(came).__name__)) != (number,):
         raise ValueError(
-            f"--penalty {config.penalty} must return one number an example: expected shape (3,) for 3 examples, "
-            f"got {found}"
+            f"--penalty {config.penalty} must return one number an example: expected shape ({number},) for {number} "
+            f"examples, got {found}"
         )
     return (Weighted(penalty, config.penalty_weight, config.penalty_interval),)
 

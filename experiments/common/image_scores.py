@@ -26,7 +26,7 @@ HIGHER = (*PERCENT, "density", "Inception score")
 
 
 class Seen(NamedTuple):
-    """A set of images as it is compared: features [N, F], their moments, and p(class | image) [N, K] or None."""
+    """A set of images as it is compared: features [N, F], their moments, p(class | image) [N, K] where asked for."""
 
     features: np.ndarray
     moments: Moments
@@ -61,7 +61,7 @@ class ImageScores:
         self.data, self.draw = data, draw
         sizes = {part: min(REAL, size_of(getattr(data.data, part))) for part in ("train", "validation", "test")}
         # FID is biased upwards, the more of the fewer: samples and the floor are as many.
-        self.samples = min(samples, size_of(data.data.train))
+        self.asked, self.samples = samples, min(samples, size_of(data.data.train))
         self.space = ImageFeatures(data, kind, min(samples, *sizes.values()))
         for what, number in {"generated": samples, **sizes}.items():
             check_number(number, self.space.size, what=what)
@@ -72,13 +72,23 @@ class ImageScores:
         """The moments of the validation images."""
         return self.see([to_pixels(self.data.some("validation", REAL))]).moments
 
-    def see(self, pieces) -> Seen:
+    @cached_property
+    def of_test(self) -> Seen:
+        """The test images, as many as samples are asked for at most."""
+        return self.see([to_pixels(self.data.some("test", self.asked))])
+
+    @cached_property
+    def floor(self) -> Distances:
+        """The scores of training images in the place of samples."""
+        return distances(self.see([to_pixels(self.data.some("train", self.samples))], classes=True), self.of_test)
+
+    def see(self, pieces, *, classes: bool = False) -> Seen:
         """Return what is compared of images, which come in pieces [N, H, W, C] in [0, 1] and are not kept."""
         features, probabilities, moments = [], [], Moments.empty(self.space.size)
         for images in pieces:
             features.append(self.space.features.of(images))
             moments = moments.update(features[-1])
-            if self.space.probabilities:
+            if classes and self.space.probabilities:
                 probabilities.append(self.space.probabilities.of(images))
         return Seen(np.concatenate(features), moments, np.concatenate(probabilities) if probabilities else None)
 
@@ -99,13 +109,11 @@ class ImageScores:
     def finish(self, state: TrainState, samples: int, progress: Progress) -> Result:
         """Return the final scores, beside those of as many training images."""
         progress("features of samples")
-        model = self.see(self.pieces(state, self.samples))
-        progress("features of images")
-        train, test = (self.see([to_pixels(self.data.some(part, samples))]) for part in ("train", "test"))
+        model = self.see(self.pieces(state, self.samples), classes=True)
         progress("distances of samples")
-        found = distances(model, test)
+        found = distances(model, self.of_test)
         progress("distances of training images")
-        floor = distances(train, test)
+        floor = self.floor
         scores = found.table()
         return Result(
             scores=scores,
@@ -128,7 +136,9 @@ def distances(seen: Seen, real: Seen) -> Distances:
         inception = inception_score(shuffled, splits=min(10, len(shuffled)))
     return Distances(
         fid(seen.moments, real.moments),
-        kernel_distance(seen.features, real.features, seed=0, splits=min(10, len(real.features) // 2)),
+        kernel_distance(
+            seen.features, real.features, seed=0, splits=min(10, len(seen.features) // 2, len(real.features) // 2)
+        ),
         neighbours(seen.features[:near], real.features[:near], k=min(5, near - 1)),
         inception,
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+AT_ONCE = 50  # images; they are scaled up to 299 x 299, and a layer of 500 takes gigabytes
 FORWARD = ("return_features", "no_output_bias")  # options of the network's forward function
 
 
@@ -43,8 +44,10 @@ class Inception:
             raise ValueError(f"Inception: expected images [B, H, W, C] of 1 or 3 channels, got {images.shape}")
         bytes_ = np.round(255 * np.clip(images, 0, 1)).astype(np.uint8)
         channels_first = np.broadcast_to(np.moveaxis(bytes_, -1, 1), (len(images), 3, *images.shape[1:3]))
+        pieces = [channels_first[start : start + AT_ONCE] for start in range(0, len(images), AT_ONCE)]
         with torch.no_grad():
-            return self.network(torch.from_numpy(channels_first.copy()), **options).numpy()
+            found = [self.network(torch.from_numpy(piece.copy()), **options).numpy() for piece in pieces]
+        return np.concatenate(found)
 
 
 def _torch() -> Any:

@@ -19,7 +19,7 @@ def check_condition(net: nn.Module, x: Array, condition: Array | None, made: str
     if made is not None and made != came and not net.is_initializing():
         raise ValueError(
             f"{name}: expected the condition that the parameters were made with, {made}, got {came} "
-            f"beside x of shape {x.shape}"
+            f"beside x of shape {x.shape}, or this x is of another shape than theirs"
         )
 
 

@@ -144,7 +144,7 @@ class Run:
         return Resident(train, self.batches, place), longest
 
     def _train(self, run, plan: list[tuple[int, int]], feed: Iterable, interrupt: Interrupt, log: Log) -> None:
-        """Play the chunks. Metrics are fetched one chunk late, so the device never waits."""
+        """Play the chunks. Metrics are fetched one chunk late, so that a device does not wait for the host."""
         late, saved = None, time.monotonic()
         stops = set(evaluation_steps(self.config))
         log.say("training")
@@ -189,6 +189,9 @@ class Run:
             self._diverged(broken[0], f"{self.step}: its network {broken[1]!r} is not finite")
 
     def _each(self, state: TrainState) -> list[TrainState]:
+        """Return the members' states. What lies whole on several devices goes to one: each would score it again."""
+        if self.config.devices > 1 and jax.process_count() == 1:
+            state = jax.device_put(state, jax.devices()[0])
         return seeds.apart(state, self.members.count) if self.many else [state]
 
     def _pictures(self) -> Mapping[str, np.ndarray]:

@@ -117,7 +117,7 @@ def test_a_size_that_no_network_makes_is_one_line_and_leaves_no_folder(network, 
     ("function", "message"),
     [
         ("few(real, fake)", "must take a critic, real and generated examples, and a key"),
-        ("whole(critic, real, fake, key)", "must return one number an example: expected shape (3,) for 3 examples"),
+        ("whole(critic, real, fake, key)", "must return one number an example: expected shape (256,) for 256 examples"),
         ("lost(*_)", "must return one number"),
     ],
 )
