@@ -46,7 +46,7 @@ def test_a_model_gets_a_row_and_its_numbers_a_file(tmp_path, capsys):
     assert result["peers"] == {}
 
 
-@pytest.mark.parametrize("parallel", ["jit", "pmap"])
+@pytest.mark.parametrize("parallel", ["jit", pytest.param("pmap", marks=pytest.mark.slow)])
 def test_seeds_devices_and_precision(parallel, tmp_path):
     path = tmp_path / "steps.json"
     flags = f"--model gan --seeds 3 --devices 2 --parallel {parallel} --precision bfloat16 --json {path}"
