@@ -4,6 +4,7 @@ Generators are stood in for: here the state is the name of the samples that it m
 """
 
 import importlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -181,6 +182,16 @@ def test_images_are_compared_in_features():
     assert digit["precision"] == 100 and digit["recall"] < 50 and digit["coverage"] < 20
     constant = tables["constant"].scores
     assert [constant[name] for name in ("precision", "density", "coverage")] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("part", ["train", "validation", "test"])
+def test_fewer_images_than_features_are_refused_before_training(part):
+    whole = load("digits")
+    few = replace(whole, **{part: {name: rows[:63] for name, rows in getattr(whole, part).items()}})
+    with pytest.raises(ValueError, match=f"at least 64 {part} examples for 64 features, got 63"):
+        ImageScores(Plain(few), drawing({}), "pixels", 720)
+    shrunk = ImageScores(Plain(few), drawing({}), "shrunk", 720)
+    assert shrunk.space.size == 7 * 7 and len(shrunk.of_validation.mean) == 49
 
 
 def test_an_image_that_is_no_number_is_infinitely_far():
