@@ -91,7 +91,7 @@ def multi_gan(config: GANConfig, shape: tuple[int, ...], generators: int) -> GAN
 
 
 def multi_game(config: GANConfig, gan: GAN, examples: int) -> Game:
-    """Return the game. examples: of the training set, the default for all larger ones."""
+    """Return the game. examples: in the training set."""
     return multi_generator_game(gan, tx=optimisers(config), ema=average(config, examples))
 
 

@@ -6,8 +6,8 @@ python -m experiments.realnvp --data grid --components 64 --clip 1 --evaluations
     25 modes of deviation 0.05, of noise that is a learned mixture: 0.003 nats above (one normal distribution: 2.8);
     with --data ring, 8 modes of deviation 0.01: 0.006; a minute and a half on half of two cores
 python -m experiments.realnvp --data digits --width 32 --blocks 1 --steps 1000 --evaluations 2
-    multi-scale, on images of 17 intensities: 1.98 bits a dimension (a normal distribution a pixel: 3.41), four minutes of
-    one core
+    multi-scale, on images of 17 intensities: 1.98 bits a dimension (a normal distribution a pixel: 3.41), four minutes
+    of one core
 """
 
 from dataclasses import dataclass

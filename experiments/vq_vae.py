@@ -35,7 +35,7 @@ from jaxgen.nn.quantise import counts, nearest
 from jaxgen.run.cli import main
 from jaxgen.run.data import first, open_data
 from jaxgen.run.experiment import Experiment, Progress, Result
-from jaxgen.run.loop import DEFAULT_BATCH
+from jaxgen.run.loop import batch_size
 from jaxgen.viz.bars import bars
 from jaxgen.viz.images import tile
 from jaxgen.viz.pairs import beside
@@ -103,7 +103,7 @@ def warn_of_size(config: Config, seen: View) -> None:
     """Say on stderr where the code book is larger than what it stands for; the run goes on."""
     examples = size(seen.data.train)
     for count, where in [
-        (config.batch_size or min(DEFAULT_BATCH, examples), "a batch"),
+        (batch_size(config, examples, 1), "a batch"),
         (examples, "the training set"),
     ]:
         if (vectors := count * places(config, seen)) < config.codes:

@@ -12,14 +12,15 @@ from jaxgen.run.features import WIDTH, FeatureNetwork, check_classes, feature_ne
 from jaxgen.run.named import named
 
 INCEPTION = "inception:"
-KINDS = f"classifier, pixels, shrunk, {INCEPTION}FILE or module:function"
 
 
 class ImageFeatures:
     """Features of images by the name of their kind; a classifier of the data learns when it is first asked."""
 
     def __init__(self, data: Plain, kind: str, number: int):
-        """kind: of KINDS. number: of images in the smallest set, which "shrunk" pixels are never more than.
+        """Choose by kind: "classifier", "pixels", "shrunk", "inception:FILE" or module:function.
+
+        number: of images in the smallest set, which "shrunk" pixels are never more than.
 
         Raises ValueError for features that do not fit the data, or an unknown kind.
         """

@@ -1,4 +1,4 @@
-"""Planar and radial flows: the laws, their equations, and that any parameters are invertible."""
+"""Planar and radial flows: their equations, and that any parameters are invertible. Their laws: test_laws.py."""
 
 from functools import partial
 
@@ -10,44 +10,19 @@ import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
 
-from jaxgen.bijectors.chain import Chain, Repeat
 from jaxgen.bijectors.planar import Planar, solve
 from jaxgen.bijectors.radial import Radial
 from jaxgen.nn.conditioner import DenseConditioner
-from tests.bijectors.laws import LAWS, condition_matters, made, moved
+from tests.bijectors.laws import made, moved
 
 KEY = jax.random.key(0)
-TABLE = {
-    "planar": (Planar(), (4,)),
-    "planar of one number": (Planar(), (1,)),
-    "radial": (Radial(), (4,)),
-    "radial of one number": (Radial(), (1,)),
-    "deep": (Repeat(Chain([Planar(), Radial()]), 3), (3,)),
-}
 NET = partial(DenseConditioner, hidden=(4,), activation=nn.tanh, param_dtype=jnp.float64)
-CONDITIONED = {
-    "planar": (Planar(NET), (3,), (2,)),
-    "radial": (Radial(NET), (3,), (2,)),
-    "deep": (Repeat(Chain([Planar(NET), Radial(NET)]), 2), (3,), (2, 1)),
-}
 
 
 @pytest.fixture
 def double():
     with jax.enable_x64(True):
         yield
-
-
-@pytest.mark.parametrize("law", LAWS)
-@pytest.mark.parametrize("name", TABLE)
-def test_laws(name, law, double):
-    law(*TABLE[name])
-
-
-@pytest.mark.parametrize("law", [*LAWS, condition_matters])
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n == "deep" else n for n in CONDITIONED])
-def test_laws_with_parameters_of_the_condition(name, law, double):
-    law(*CONDITIONED[name])
 
 
 @pytest.mark.parametrize("layer", [Planar, Radial])
