@@ -4,9 +4,12 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any, Literal
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from benchmarks import machine
+from benchmarks.device_time import busy_seconds
 from benchmarks.peers.peer import IMAGES
 from benchmarks.peers.process import Worker, check_installed
 from benchmarks.subject import Subject
@@ -22,11 +25,13 @@ def measure(
     seeds: int = 1,
     devices: int = 1,
     parallel: Literal["jit", "pmap"] = "jit",
+    precision: str = "float32",
 ) -> dict[str, Any]:
     """Return what one step costs, and each peer's step against it.
 
     rounds: how often each contestant runs. steps: of a contestant's turn. peers: (library, kind) of some of the
     subject's peers. seeds, devices, parallel: ours alone, as `Training` has them; an example is counted once a seed.
+    precision: what products are computed in, of the peers and of the peak; the subject has its own.
 
     Spread is told as [first quartile, median, third quartile] over rounds. Ratios are taken within a round:
     above 1 we are faster. A peer that cannot run has "error" alone.
@@ -36,13 +41,24 @@ def measure(
     for warm_up in (training.many, training.single):
         warm_up()
     memory = machine.memory()
-    peak = machine.matmul_peak()
+    peak = machine.matmul_peak(jnp.bfloat16 if precision == "bfloat16" else jnp.float32)
+    device = "cpu" if jax.default_backend() == "cpu" else "cuda"
     seconds: dict[str, list[float]] = {"many": [], "single": []}
     peaks = []
     with contextlib.ExitStack() as stack:
         threads = machine.cores()
         workers = [
-            stack.enter_context(Worker(subject.peers[library], kind, steps=steps, threads=threads, library=library))
+            stack.enter_context(
+                Worker(
+                    subject.peers[library],
+                    kind,
+                    steps=steps,
+                    threads=threads,
+                    library=library,
+                    device=device,
+                    precision=precision,
+                )
+            )
             for library, kind in peers
         ]
         able = [worker for worker in workers if "error" not in worker.about]
@@ -66,6 +82,7 @@ def measure(
         "steps": steps,
         "compile_seconds": training.compile_seconds,
         "step_milliseconds": {name: quartiles(1e3 * np.array(seconds[name]) / steps) for name in ("many", "single")},
+        "device_milliseconds": None if (busy := busy_seconds(training.many)) is None else 1e3 * busy / steps,
         "single_over_many": quartiles(np.array(seconds["single"]) / many),
         "examples_per_second": seeds * subject.batch_size / median,
         "matmul_peak_flops": max(peaks),
@@ -83,8 +100,9 @@ def quartiles(values: np.ndarray) -> list[float]:
 
 def check_peers(subject: Subject, kinds: Sequence[str] = IMAGES) -> list[tuple[str, str]]:
     """Return (library, kind) of the peers to run. Raises ValueError for unknown kinds, or a library that is missing."""
-    if unknown := [kind for kind in kinds if kind not in IMAGES]:
-        raise ValueError(f"--kinds must be among {', '.join(IMAGES)}, got {', '.join(unknown)}")
+    known = [kind for kind in IMAGES if kind != "graphs" or jax.default_backend() == "gpu"]
+    if unknown := [kind for kind in kinds if kind not in known]:
+        raise ValueError(f"--kinds must be among {', '.join(known)} here, got {', '.join(unknown)}")
     check_installed("--peers", "torch", *subject.peers)
     return [(library, kind) for library in subject.peers for kind in subject.kinds if kind in kinds]
 
@@ -100,5 +118,5 @@ def _peer(worker: Worker, seconds: dict[str, list[float]], many: np.ndarray, ste
         "first_step_seconds": about["first_step_seconds"],
         "step_milliseconds": quartiles(1e3 * own / steps),
         "ratio": quartiles(own / many),
-        "memory_bytes": machine.resident(about["max_rss"]),
+        "memory_bytes": about.get("device_bytes") or machine.resident(about["max_rss"]),
     }

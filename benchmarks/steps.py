@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import jax
+import jax.numpy as jnp
 import tyro
 
 from benchmarks import machine
@@ -19,7 +20,8 @@ from benchmarks.subject import load
 from benchmarks.table import legend, peer_lines, table
 from jaxgen.parallel import ask_for_devices, check_devices
 from jaxgen.run.cli import parse, refuse
-from jaxgen.run.experiment import DTYPES
+
+PRODUCTS = {"float32": "highest", "tf32": "tensorfloat32", "bfloat16": None}
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Config:
     peers: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """measure the same steps in PyTorch too, in turns"""
     kinds: str = "eager,fused,channels_last,compile"
-    """which ways of running PyTorch to measure; channels_last is for images"""
+    """which ways of running PyTorch to measure; channels_last is for images, graphs (CUDA graphs) for a GPU"""
     rounds: int = 15
     """how often everything has its turn"""
     steps: int = 100
@@ -42,8 +44,8 @@ class Config:
     """devices to spread each batch over; a CPU is shown as that many"""
     parallel: Literal["jit", "pmap"] = "jit"
     """how: one program in global view, or one program a device"""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """type networks compute in"""
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
+    """what networks compute in; tf32: float32, whose products a GPU rounds to ten bits"""
     json: str | None = None
     """file to write the results to"""
 
@@ -54,12 +56,19 @@ class Config:
                 raise ValueError(f"--{name} must be at least 1, got {getattr(self, name)}")
         ask_for_devices(self.devices)
         check_devices(self.devices)
-        if self.peers and (self.seeds, self.precision) != (1, "float32"):
-            raise ValueError("--peers are measured with one seed in float32")
-        if self.peers and self.devices > machine.cores():
+        backend = jax.default_backend()
+        if self.precision == "tf32" and backend != "gpu":
+            raise ValueError(f"--precision tf32 is of GPUs, this is a {backend}")
+        if self.peers and self.seeds != 1:
+            raise ValueError(f"--peers are measured with one seed, got --seeds {self.seeds}")
+        if self.peers and backend == "cpu" and self.precision != "float32":
+            raise ValueError(f"--peers on a CPU are measured in float32, got --precision {self.precision}")
+        if self.peers and backend == "cpu" and self.devices > machine.cores():
             raise ValueError(f"--peers have one thread for each of {machine.cores()} cores, got {self.devices} devices")
-        if self.peers and jax.default_backend() != "cpu":
-            raise ValueError("--peers run on the CPU: set JAX_PLATFORMS=cpu to measure ours there too")
+        if self.peers and backend == "gpu" and self.devices > 1:
+            raise ValueError(f"--peers run on one GPU, got --devices {self.devices}")
+        if self.peers and backend == "tpu":
+            raise ValueError("--peers run on CPUs and GPUs: set JAX_PLATFORMS=cpu to measure ours there too")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -68,7 +77,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         config = parse("benchmarks.steps", Config, sys.argv[1:] if arguments is None else arguments, __doc__)
         config.check()
         path = writable(config.json)
-        subjects = {name: load(name, dtype=DTYPES[config.precision]) for name in config.model.split(",")}
+        if jax.default_backend() == "gpu":  # where JAX's own default is tf32
+            jax.config.update("jax_default_matmul_precision", PRODUCTS[config.precision])
+        dtype = jnp.bfloat16 if config.precision == "bfloat16" else jnp.float32
+        subjects = {name: load(name, dtype=dtype) for name in config.model.split(",")}
         kinds = {
             name: check_peers(subject, config.kinds.split(",")) if config.peers else ()
             for name, subject in subjects.items()
@@ -83,6 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 seeds=config.seeds,
                 devices=config.devices,
                 parallel=config.parallel,
+                precision=config.precision,
             )
             for name, subject in subjects.items()
         }

@@ -31,7 +31,8 @@ class Subject(NamedTuple):
 
 # Modules with a `subject(**options) -> Subject`, imported when asked for.
 SUBJECTS = {
-    name: f"benchmarks.subjects.{name}" for name in ("vae", "gan", "dcgan", "wgan_gp", "realnvp", "glow", "spline")
+    name: f"benchmarks.subjects.{name}"
+    for name in ("vae", "gan", "dcgan", "dcgan64", "wgan_gp", "realnvp", "glow", "spline")
 }
 
 

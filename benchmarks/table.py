@@ -10,6 +10,7 @@ HEADINGS = {
     "MB": "a step, moved: the compiler's estimate",
     "compile s": "of the chunk",
     "ms": "a step, in chunks: median [quartiles]",
+    "device ms": "of it, an accelerator's kernels at work",
     "single / many": "time of single dispatches over time of chunks",
     "examples/s": "",
     "of peak": "share of the machine's matmul rate in this run",
@@ -27,6 +28,7 @@ def row(name: str, result: Mapping[str, Any]) -> dict[str, str]:
         "MB": "-" if result["bytes"] is None else f"{result['bytes'] / 1e6:.1f}",
         "compile s": f"{result['compile_seconds']['many']:.2f}",
         "ms": spread(result["step_milliseconds"]["many"]),
+        "device ms": "-" if result["device_milliseconds"] is None else f"{result['device_milliseconds']:.3f}",
         "single / many": spread(result["single_over_many"]),
         "examples/s": f"{result['examples_per_second']:,.0f}",
         "of peak": f"{result['share_of_peak']:.0%}",
@@ -62,4 +64,5 @@ def legend() -> str:
 def spread(quartiles: list[float]) -> str:
     """Return "median [first quartile, third quartile]"."""
     low, median, high = quartiles
-    return f"{median:.2f} [{low:.2f}, {high:.2f}]"
+    places = 2 if median >= 0.5 else 3
+    return f"{median:.{places}f} [{low:.{places}f}, {high:.{places}f}]"

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 
+from benchmarks.peers import torch_ways
+
 Tensor = torch.Tensor
 
 
@@ -36,8 +38,8 @@ NON_SATURATING = Losses(discriminate, generate)
 
 
 def compiled(losses: Losses, kind: str) -> Losses:
-    """Return the losses by torch.compile for that kind."""
-    return Losses(*map(torch.compile, losses)) if kind == "compile" else losses
+    """Return the losses by torch.compile for the kinds that have them so."""
+    return Losses(*(torch_ways.compiled(loss, kind) for loss in losses))
 
 
 def adams(networks: Sequence[torch.nn.Module], kind: str, rate: float, betas: tuple[float, float]) -> list:

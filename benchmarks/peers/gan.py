@@ -5,6 +5,7 @@ from torch import nn
 
 from benchmarks.peers.adversarial import NON_SATURATING, adams, compiled, size, update
 from benchmarks.peers.peer import Peer
+from benchmarks.peers.torch_ways import put
 from benchmarks.pixels import orders, points
 
 # Written again rather than imported: the worker that runs this must not start JAX and its threads.
@@ -25,13 +26,13 @@ def dense(inputs: int, outputs: int) -> nn.Sequential:
 def build(kind: str, steps: int) -> Peer:
     """Return the training as a peer of this kind. steps: how many steps' worth of the data order to hold."""
     torch.manual_seed(0)
-    data = torch.from_numpy(points(EXAMPLES))
-    indices = torch.from_numpy(orders(EXAMPLES, steps, BATCH_SIZE)).long()
+    data, indices = put(points(EXAMPLES)), put(orders(EXAMPLES, steps, BATCH_SIZE)).long()
     networks = dense(LATENT, 2), nn.Sequential(dense(2, 1), nn.Flatten(0))
     optimisers, losses = adams(networks, kind, LEARNING_RATE, BETAS), compiled(NON_SATURATING, kind)
 
     def run(count: int) -> None:
         for i in range(count):
-            update(losses, networks, optimisers, data[indices[i]], torch.randn(2, BATCH_SIZE, LATENT))
+            noise = torch.randn(2, BATCH_SIZE, LATENT, device=data.device)
+            update(losses, networks, optimisers, data[indices[i]], noise)
 
     return Peer(size(networks), run)

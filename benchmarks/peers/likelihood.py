@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import torch
 
-from benchmarks.peers.peer import Peer
+from benchmarks.peers.peer import LAST, Peer
+from benchmarks.peers.torch_ways import compiled, put
 from benchmarks.pixels import orders
 
 
@@ -22,12 +23,12 @@ def training(
 
     loss: (model, x [B, ...]) -> a scalar. data: [N, ...]. steps: how many steps' worth of the data order to hold.
     """
-    if kind == "channels_last" or (kind == "compile" and data.ndim == 4):
+    if kind in LAST and data.ndim == 4:
         model, data = (one.to(memory_format=torch.channels_last) for one in (model, data))
-    indices = torch.from_numpy(orders(len(data), steps, batch_size)).long()
+    indices = put(orders(len(data), steps, batch_size)).long()
     optimiser = torch.optim.Adam(model.parameters(), rate, fused=kind != "eager")
     loss(model, data[indices[0]])  # layers that start from data do so in eager mode
-    objective = torch.compile(loss) if kind == "compile" else loss
+    objective = compiled(loss, kind)
 
     def run(count: int) -> None:
         for i in range(count):

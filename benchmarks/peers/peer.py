@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 # eager: as tutorials write it. fused: with Adam's fused kernel. channels_last: that, and images [B, H, W, C] in memory.
-# compile: loss and gradient by torch.compile, beside all that helps eager code.
-VECTORS = ("eager", "fused", "compile")
-IMAGES = ("eager", "fused", "channels_last", "compile")
+# compile: loss and gradient by torch.compile, beside all that helps eager code. graphs: that, replayed as CUDA graphs.
+VECTORS = ("eager", "fused", "compile", "graphs")
+IMAGES = ("eager", "fused", "channels_last", "compile", "graphs")
+LAST = ("channels_last", "compile", "graphs")  # which keep images [B, H, W, C] in memory
 
 
 class Peer(NamedTuple):

@@ -22,10 +22,21 @@ def check_installed(asks: str, *libraries: str) -> None:
 class Worker:
     """A peer, ready and warm; a context manager. `about` says what it is, or has "error": why it cannot run."""
 
-    def __init__(self, module: str, kind: str, *, steps: int, threads: int, library: str = "torch"):
+    def __init__(
+        self,
+        module: str,
+        kind: str,
+        *,
+        steps: int,
+        threads: int,
+        library: str = "torch",
+        device: str = "cpu",
+        precision: str = "float32",
+    ):
         """Start the process and wait until it is warm. Raises ValueError where torch is missing."""
         check_installed("--peers", "torch")
-        command = [sys.executable, "-m", "benchmarks.peers.worker", module, kind, str(steps), str(threads)]
+        told = [module, kind, str(steps), str(threads), device, precision]
+        command = [sys.executable, "-m", "benchmarks.peers.worker", *told]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.name = f"{library} {kind}"
         self.about = self._hear()
@@ -34,7 +45,7 @@ class Worker:
         """Take this many steps; return the seconds they took."""
         print(steps, file=self._process.stdin, flush=True)
         told = self._hear()
-        self.about["max_rss"] = told["max_rss"]
+        self.about |= {name: value for name, value in told.items() if name != "seconds"}
         return told["seconds"]
 
     def __enter__(self) -> Self:

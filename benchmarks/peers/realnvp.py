@@ -5,6 +5,7 @@ import torch
 
 from benchmarks.peers.likelihood import training
 from benchmarks.peers.peer import Peer
+from benchmarks.peers.torch_ways import put
 from benchmarks.pixels import points
 
 # Written again rather than imported: the worker that runs this must not start JAX and its threads.
@@ -23,6 +24,6 @@ def network() -> torch.nn.Module:
 def build(kind: str, steps: int) -> Peer:
     """Return the training as a peer of this kind. steps: how many steps' worth of the data order to hold."""
     torch.manual_seed(0)
-    data = torch.from_numpy(points(EXAMPLES))
+    data = put(points(EXAMPLES))
     loss = normflows.NormalizingFlow.forward_kld  # the negative log-likelihood, averaged over the batch
     return training(network(), loss, data, kind, steps, batch_size=BATCH_SIZE, rate=LEARNING_RATE)

@@ -7,6 +7,7 @@ import torch
 from benchmarks.density.job import Size
 from benchmarks.peers import likelihood
 from benchmarks.peers.peer import Peer
+from benchmarks.peers.torch_ways import put
 from benchmarks.pixels import rows
 
 # Written again rather than imported: the worker that runs this must not start JAX and its threads.
@@ -17,7 +18,7 @@ COLUMNS, BATCH_SIZE, EXAMPLES, LEARNING_RATE = 43, 128, 10_000, 5e-4
 def training(flows: ModuleType, kind: str, steps: int) -> Peer:
     """Return the training of a module's flow (`benchmarks.density`) as a peer of this kind."""
     torch.manual_seed(0)
-    data = torch.from_numpy(rows(EXAMPLES, COLUMNS))
+    data = put(rows(EXAMPLES, COLUMNS))
 
     def loss(model: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
         return -flows.log_prob(model, x).mean()

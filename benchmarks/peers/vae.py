@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from benchmarks.peers.peer import Peer
+from benchmarks.peers.torch_ways import compiled, put
 from benchmarks.pixels import binary_images, orders
 
 # Written again rather than imported: the worker that runs this must not start JAX and its threads.
@@ -50,14 +51,13 @@ def build(kind: str, steps: int) -> Peer:
     steps: how many steps' worth of the data order to hold.
     """
     torch.manual_seed(0)
-    data = torch.from_numpy(binary_images(EXAMPLES, (PIXELS,)))
-    indices = torch.from_numpy(orders(EXAMPLES, steps, BATCH_SIZE)).long()
+    data, indices = put(binary_images(EXAMPLES, (PIXELS,))), put(orders(EXAMPLES, steps, BATCH_SIZE)).long()
     network = Network()
     optimiser = torch.optim.Adam(network.parameters(), LEARNING_RATE, fused=kind != "eager")
-    objective = torch.compile(loss) if kind == "compile" else loss
+    objective = compiled(loss, kind)
 
     def run(count: int) -> None:
         for i in range(count):
-            update(objective, network, optimiser, data[indices[i]], torch.randn(BATCH_SIZE, LATENT))
+            update(objective, network, optimiser, data[indices[i]], torch.randn(BATCH_SIZE, LATENT, device=data.device))
 
     return Peer(sum(p.numel() for p in network.parameters()), run)

@@ -8,6 +8,7 @@ from pythae.models.nn import BaseDecoder, BaseEncoder
 
 from benchmarks.peers.likelihood import training
 from benchmarks.peers.peer import Peer
+from benchmarks.peers.torch_ways import put
 from benchmarks.peers.vae import BATCH_SIZE, EXAMPLES, HIDDEN, LATENT, LEARNING_RATE, PIXELS
 from benchmarks.pixels import binary_images
 
@@ -53,5 +54,5 @@ def loss(model: VAE, x: torch.Tensor) -> torch.Tensor:
 def build(kind: str, steps: int) -> Peer:
     """Return the training as a peer of this kind. steps: how many steps' worth of the data order to hold."""
     torch.manual_seed(0)
-    data = torch.from_numpy(binary_images(EXAMPLES, (PIXELS,)))
+    data = put(binary_images(EXAMPLES, (PIXELS,)))
     return training(network(), loss, data, kind, steps, batch_size=BATCH_SIZE, rate=LEARNING_RATE)

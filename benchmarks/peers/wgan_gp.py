@@ -5,6 +5,7 @@ import torch
 from benchmarks.peers.adversarial import Losses, adams, compiled, size, update
 from benchmarks.peers.dcgan import EXAMPLES, LATENT, Discriminator, Generator, images, prepared
 from benchmarks.peers.peer import Peer
+from benchmarks.peers.torch_ways import put
 from benchmarks.pixels import orders
 
 CRITIC_STEPS, BATCH_SIZE, PENALTY, LEARNING_RATE, BETAS = 5, 320, 10.0, 3e-4, (0.5, 0.9)
@@ -36,14 +37,14 @@ WASSERSTEIN = Losses(discriminate, generate)
 def build(kind: str, steps: int) -> Peer:
     """Return the training as a peer of this kind. steps: how many steps' worth of the data order to hold."""
     torch.manual_seed(0)
-    data, indices = images(kind), torch.from_numpy(orders(EXAMPLES, steps, BATCH_SIZE)).long()
+    data, indices = images(kind), put(orders(EXAMPLES, steps, BATCH_SIZE)).long()
     networks = prepared(kind, Generator(batch_norm=False), Discriminator(batch_norm=False))
     optimisers, losses = adams(networks, kind, LEARNING_RATE, BETAS), compiled(WASSERSTEIN, kind)
 
     def run(count: int) -> None:
         for i in range(count):
-            noise = torch.randn(CRITIC_STEPS + 1, SLICE, LATENT)
-            weights = torch.rand(CRITIC_STEPS, SLICE, 1, 1, 1)
+            noise = torch.randn(CRITIC_STEPS + 1, SLICE, LATENT, device=data.device)
+            weights = torch.rand(CRITIC_STEPS, SLICE, 1, 1, 1, device=data.device)
             update(losses, networks, optimisers, data[indices[i]], noise, weights)
 
     return Peer(size(networks), run)

@@ -1,6 +1,6 @@
 """A peer in a process of its own, driven over a pipe: a number of steps in, the seconds they took out.
 
-python -m benchmarks.peers.worker MODULE KIND STEPS THREADS, started by `benchmarks.peers.process`.
+python -m benchmarks.peers.worker MODULE KIND STEPS THREADS DEVICE PRECISION, started by `benchmarks.peers.process`.
 """
 
 import importlib
@@ -11,8 +11,11 @@ import sys
 import time
 
 
-def main(module: str, kind: str, steps: str, threads: str) -> None:
-    """Build and warm the peer, say what it is, then serve until the pipe closes."""
+def main(module: str, kind: str, steps: str, threads: str, device: str, precision: str) -> None:
+    """Build and warm the peer, say what it is, then serve until the pipe closes.
+
+    device: "cpu" or "cuda". precision: "float32", "tf32" (of products) or "bfloat16" (by autocast).
+    """
     # Only our own lines may go down the pipe: what compilers print goes to the error stream.
     pipe = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
@@ -20,11 +23,21 @@ def main(module: str, kind: str, steps: str, threads: str) -> None:
         import torch
 
         torch.set_num_threads(int(threads))
-        peer = importlib.import_module(module).build(kind, int(steps))
-        start = time.perf_counter()
-        peer.run(1)
-        first = time.perf_counter() - start
-        peer.run(int(steps))
+        torch.backends.cudnn.benchmark = True
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
+        with torch.device(device):
+            peer = importlib.import_module(module).build(kind, int(steps))
+
+        def run(count: int) -> float:
+            start = time.perf_counter()
+            with torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16"):
+                peer.run(count)
+            if device == "cuda":
+                torch.cuda.synchronize()
+            return time.perf_counter() - start
+
+        first = run(1)
+        run(int(steps))
     except Exception as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         print(json.dumps({"error": lines[0][:200]}), file=pipe)
@@ -32,12 +45,11 @@ def main(module: str, kind: str, steps: str, threads: str) -> None:
     about = {"parameters": peer.parameters, "first_step_seconds": first, "torch": torch.__version__}
     print(json.dumps(about), file=pipe)
     for line in sys.stdin:
-        start = time.perf_counter()
-        peer.run(int(line))
-        seconds = time.perf_counter() - start
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        told = {"seconds": run(int(line)), "max_rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}
+        if device == "cuda":
+            told["device_bytes"] = torch.cuda.max_memory_allocated()
         try:
-            print(json.dumps({"seconds": seconds, "max_rss": memory}), file=pipe)
+            print(json.dumps(told), file=pipe)
         except BrokenPipeError:  # the benchmark was stopped
             return
 
