@@ -19,6 +19,7 @@ from experiments.common.gan_config import ImageGANConfig
 from experiments.common.gans import game_of, head_of, networks, warn
 from experiments.common.image_scores import ImageScores
 from experiments.common.keys import fixed_key
+from experiments.common.mirror import check_flip, mirrored
 from experiments.common.plain import Plain, drawer, generated_by, to_pixels
 from jaxgen.data.lazy import size
 from jaxgen.games.gan import Term
@@ -62,6 +63,7 @@ class Config(ImageGANConfig):
 def build(config: Config) -> Experiment:
     """Return the experiment. Raises ValueError for options that do not fit the data."""
     data = Plain(open_data(config))
+    check_flip(config.flip, data.data)
     if data.data.classes is None or not data.images:
         raise ValueError(f"conditional_gan needs labelled images, {config.data} has none")
     names = data.data.classes
@@ -126,7 +128,7 @@ def build(config: Config) -> Experiment:
     return Experiment(
         game=game(config),
         data=data.data,
-        prepare=lambda key, batch: {"x": data.see(batch), "label": batch["label"]},
+        prepare=lambda key, batch: {"x": data.see(mirrored(config.flip, key, batch)), "label": batch["label"]},
         evaluate=evaluate,
         pictures=lambda state: {"classes": tile(to_pixels(rows(generated_by(state), state.extra)))},
         finish=finish,

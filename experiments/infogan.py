@@ -22,6 +22,7 @@ from experiments.common.gan_config import ImageGANConfig
 from experiments.common.gan_scores import scores_of
 from experiments.common.gans import game_of, networks, warn
 from experiments.common.keys import fixed_key
+from experiments.common.mirror import check_flip, mirrored
 from experiments.common.plain import Plain, drawer, generated_by, to_pixels
 from jaxgen.data.augment import affine
 from jaxgen.data.lazy import size
@@ -90,6 +91,7 @@ class Config(ImageGANConfig):
 def build(config: Config) -> Experiment:
     """Return the experiment. Raises ValueError for options that do not fit the data."""
     data = Plain(open_data(config))
+    check_flip(config.flip, data.data)
     clustering = clustering_of(config, data.images)
     codes = config.continuous if clustering else config.categories + config.continuous
     gan = networks(config, data.shape, prior=coded(config.latent, config.categories, config.continuous))
@@ -169,7 +171,7 @@ def build(config: Config) -> Experiment:
     return Experiment(
         game=game(config),
         data=data.data,
-        prepare=lambda key, batch: {"x": data.see(batch)},
+        prepare=lambda key, batch: {"x": data.see(mirrored(config.flip, key, batch))},
         evaluate=lambda state: (
             scores.evaluate(state)
             | {name.replace(" ", "_"): value for name, value in accuracy(state, "validation").items()}

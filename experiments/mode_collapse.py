@@ -24,6 +24,7 @@ from experiments.common.gan_config import GANConfig
 from experiments.common.gan_scores import scores_of
 from experiments.common.gans import game_of, networks
 from experiments.common.keys import fixed_key
+from experiments.common.mirror import check_flip, mirrored
 from experiments.common.plain import Draw, Plain, drawer, to_pixels
 from experiments.multi_generator_gan import check_several, multi_game, multi_gan, one_each
 from jaxgen.data.lazy import size
@@ -122,6 +123,7 @@ def contender(config: Config, name: str, shape: tuple[int, ...], examples: int) 
 def build(config: Config) -> Experiment:
     """Return the experiment. Raises ValueError for options that do not fit the data."""
     data = Plain(open_data(config))
+    check_flip(config.flip, data.data)
     examples = size(data.data.train)
     if data.images and config.latent < 8:
         print(f"warning: --latent {config.latent} is for points, and gives few images apart: try 32", file=sys.stderr)
@@ -184,7 +186,7 @@ def build(config: Config) -> Experiment:
     return Experiment(
         game=side_by_side(games(config)),
         data=data.data,
-        prepare=lambda key, batch: {"x": data.see(batch)},
+        prepare=lambda key, batch: {"x": data.see(mirrored(config.flip, key, batch))},
         evaluate=evaluate,
         pictures=pictures,
         finish=finish,

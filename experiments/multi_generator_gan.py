@@ -15,6 +15,7 @@ from experiments.common.gan_config import GANConfig
 from experiments.common.gan_scores import scores_of
 from experiments.common.gans import ACTIVATIONS, INITS, average, head_of, optimisers
 from experiments.common.keys import fixed_key
+from experiments.common.mirror import check_flip, mirrored
 from experiments.common.plain import Draw, Plain, drawer, to_pixels
 from jaxgen.data.lazy import size
 from jaxgen.game import Game
@@ -108,6 +109,7 @@ def one_each(gan: GAN, draw: Draw) -> Draw:
 def build(config: Config) -> Experiment:
     """Return the experiment. Raises ValueError for options that do not fit the data."""
     data = Plain(open_data(config))
+    check_flip(config.flip, data.data)
     gan = multi_gan(config, data.shape, config.generators)
     draw = one_each(gan, drawer(gan))
     scores = scores_of(data, draw, config.features, config.samples)
@@ -125,7 +127,7 @@ def build(config: Config) -> Experiment:
     return Experiment(
         game=game(config),
         data=data.data,
-        prepare=lambda key, batch: {"x": data.see(batch)},
+        prepare=lambda key, batch: {"x": data.see(mirrored(config.flip, key, batch))},
         evaluate=scores.evaluate,
         pictures=pictures,
         finish=lambda state, progress: scores.finish(state, config.samples, progress),

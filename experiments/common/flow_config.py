@@ -30,6 +30,8 @@ class FlowConfig(Common):
     """normal distributions in the noise, a mixture that is learned too, for data in separate modes; 0 for one, fixed"""
     alpha: float = 1e-3
     """images enter by the logit of alpha + (1 - 2 alpha) x; the more pixels are black or white, the less: MNIST 1e-6"""
+    flip: bool = False
+    """mirror each training image left to right with probability one half"""
     learning_rate: float = 1e-3
     """Adam's step size at the start; it decays to zero as a cosine"""
     clip: float = 0.0

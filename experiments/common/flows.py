@@ -12,6 +12,7 @@ import optax
 from experiments.common import flow_pictures as draw
 from experiments.common.flow_config import FlowConfig
 from experiments.common.flow_scores import Condition, FlowView, Scores, flow_view
+from experiments.common.mirror import check_flip, mirrored
 from experiments.common.plain import generated_by
 from jaxgen.bijectors.base import Bijector
 from jaxgen.bijectors.chain import Chain
@@ -44,6 +45,7 @@ def build(
     exact: makes the bijector that scores and draws, with the same parameters, where the trained one estimates.
     """
     seen = flow_view(open_data(config), config.types["param_dtype"])
+    check_flip(config.flip, seen.data)
     given = condition(seen.data) if condition else Condition()
 
     def flow_of(make):
@@ -59,6 +61,7 @@ def build(
     score = Scores(config, seen, flow, noise, given)
 
     def prepare(key, batch):
+        batch = mirrored(config.flip, key, batch)
         x = batch["image"].astype(jnp.int32) if noise else seen.see("train", key, batch)
         return {"x": x, **({} if condition is None else {"condition": given.of(batch)})}
 

@@ -92,6 +92,8 @@ class GANConfig(Common):
     """half-life of the generator's average in examples shown, those of the whole batch; 0 for none"""
     samples: int = 10_000
     """generated examples of the final scores"""
+    flip: bool = False
+    """mirror each training image left to right with probability one half"""
     features: str | None = None
     """what images are compared in: classifier (trained on the data; the default with labels), shrunk (as few pixels as
     there are images allow; without), pixels, inception:FILE, or your own as module:function"""

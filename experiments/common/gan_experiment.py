@@ -12,6 +12,7 @@ from experiments.common.gan_scores import scores_of
 from experiments.common.gans import game_of, networks, warn
 from experiments.common.image_scores import ImageScores
 from experiments.common.keys import fixed_key
+from experiments.common.mirror import check_flip, mirrored
 from experiments.common.plain import Plain, drawer, generated_by, to_pixels
 from jaxgen.data.lazy import size
 from jaxgen.metrics.path_length import PathLength, path_length
@@ -31,6 +32,7 @@ Make = Callable[[Array], Array]  # z [B, D] -> x [B, ...]
 def build(config: GANConfig) -> Experiment:
     """Return the experiment. Raises ValueError for options that do not fit the data."""
     data = Plain(open_data(config))
+    check_flip(config.flip, data.data)
     gan = networks(config, data.shape)
     draw = drawer(gan)
     scores = scores_of(data, draw, config.features, config.samples)
@@ -61,7 +63,7 @@ def build(config: GANConfig) -> Experiment:
     return Experiment(
         game=game(config),
         data=data.data,
-        prepare=lambda key, batch: {"x": data.see(batch)},
+        prepare=lambda key, batch: {"x": data.see(mirrored(config.flip, key, batch))},
         evaluate=scores.evaluate,
         pictures=lambda state: {"samples": samples(data, draw(state, fixed_key(), 64 if data.images else 2000))},
         finish=finish,
