@@ -27,7 +27,8 @@ def networks(name, theirs):
     """The peer's generator and discriminator."""
     if name == "gan":
         return theirs.dense(theirs.LATENT, 2), torch.nn.Sequential(theirs.dense(2, 1), torch.nn.Flatten(0))
-    return tuple(one(batch_norm=name == "dcgan") for one in (theirs.Generator, theirs.Discriminator))
+    side = {"side": 64} if name == "dcgan64" else {}
+    return tuple(one(batch_norm=name != "wgan_gp", **side) for one in (theirs.Generator, theirs.Discriminator))
 
 
 def kernels(network):
@@ -68,11 +69,12 @@ def ours_in_their_form(tree, network):
         yield module.bias, bias.copy()
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(params=[*NAMES, "dcgan64"])
 def setting(request, monkeypatch):
     """One step of both sides from equal weights, data and noise: ours is played, theirs is prepared."""
-    ours, theirs = modules(request.param)
-    subject = ours.subject()
+    large = request.param == "dcgan64"  # the same networks, larger: a few images tell
+    ours, theirs = modules("dcgan" if large else request.param)
+    subject = modules("dcgan64")[0].subject()._replace(batch_size=8) if large else ours.subject()
     real = jnp.asarray(subject.data["x"][: subject.batch_size])
     steps = getattr(ours, "CRITIC_STEPS", 1)
     rows = subject.batch_size // steps
@@ -133,6 +135,12 @@ def test_both_sides_have_the_same_settings(name):
     ours, theirs = modules(name)
     for setting in ("HIDDEN", "WIDTH", "LATENT", "BATCH_SIZE", "EXAMPLES", "LEARNING_RATE", "BETAS", "CRITIC_STEPS"):
         assert getattr(ours, setting, None) == getattr(theirs, setting, None) or setting not in vars(ours)
+
+
+def test_both_sides_of_the_larger_dcgan_have_the_same_settings():
+    ours, theirs = modules("dcgan64")
+    assert (ours.SIDE, ours.BATCH_SIZE) == (theirs.SIDE, theirs.BATCH_SIZE)
+    assert theirs.build("eager", 1).parameters == 6_351_876
 
 
 def test_operations_of_the_dcgan_are_those_counted_by_hand():

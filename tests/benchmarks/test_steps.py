@@ -6,6 +6,7 @@ import json
 import pytest
 
 from benchmarks import machine, steps
+from benchmarks.device_time import covered
 from benchmarks.table import spread
 
 TINY = ["--rounds", "2", "--steps", "2"]
@@ -43,6 +44,7 @@ def test_a_model_gets_a_row_and_its_numbers_a_file(tmp_path, capsys):
     assert result["examples_per_second"] == pytest.approx(128e3 / result["step_milliseconds"]["many"][1])
     assert result["share_of_peak"] > 0 and result["matmul_peak_flops"] > 0
     assert result["memory_bytes"]["resident"] > 1e7
+    assert result["device_milliseconds"] is None  # a CPU has no kernels of its own
     assert result["peers"] == {}
 
 
@@ -67,13 +69,23 @@ def test_an_unknown_model_is_refused_with_the_nearest_name(capsys):
 
 @pytest.mark.parametrize(
     "flags",
-    ["--rounds 0", "--steps 0", "--seeds 0", "--devices 99", "--json no/such/folder/a.json", "--mdel"],
+    [
+        "--rounds 0",
+        "--steps 0",
+        "--seeds 0",
+        "--devices 99",
+        "--json no/such/folder/a.json",
+        "--mdel",
+        "--precision tf32",
+    ],
 )
 def test_bad_flags_are_refused(flags, capsys):
     refused(flags.split(), capsys)
 
 
-@pytest.mark.parametrize("flags", ["--kinds lazy", "--seeds 2", "--precision bfloat16", "--devices 8"])
+@pytest.mark.parametrize(
+    "flags", ["--kinds lazy", "--kinds graphs", "--seeds 2", "--precision bfloat16", "--devices 8"]
+)
 def test_what_peers_cannot_do_is_refused(flags, capsys, monkeypatch):
     pytest.importorskip("torch", reason="the peers need torch: pip install 'jaxgen[peers]'")
     monkeypatch.setattr(machine, "cores", lambda: 4)
@@ -104,3 +116,9 @@ def test_missing_torch_is_refused_with_the_command_that_installs_it(monkeypatch,
 
 def test_a_spread_reads_median_and_quartiles():
     assert spread([1.0, 2.0, 3.0]) == "2.00 [1.00, 3.00]"
+    assert spread([0.11, 0.1166, 0.12]) == "0.117 [0.110, 0.120]"
+
+
+def test_kernels_side_by_side_count_once():
+    assert covered([(0, 2), (5, 6), (1, 3), (5.5, 5.7)]) == 4
+    assert covered([]) == 0
