@@ -155,7 +155,7 @@ def build(config: Config) -> Experiment:
         }
 
     def finish(state, progress: Progress) -> Result:
-        result = scores.finish(state, config.samples, progress)
+        result = scores.finish(state, progress)
         found = accuracy(state, "test") | followed(state)
         return result._replace(
             scores=found | dict(result.scores),

@@ -155,7 +155,7 @@ def build(config: Config) -> Experiment:
         }
 
     def finish(state: TrainState, progress: Progress) -> Result:
-        results = {name: one.finish(state, config.samples, progress) for name, one in scores.items()}
+        results = {name: one.finish(state, progress) for name, one in scores.items()}
         told = next(iter(results.values()))
 
         def flat(table: str) -> dict[str, Any]:

@@ -128,7 +128,7 @@ def build(config: Config) -> Experiment:
         prepare=lambda key, batch: {"x": data.see(batch)},
         evaluate=scores.evaluate,
         pictures=pictures,
-        finish=lambda state, progress: scores.finish(state, config.samples, progress),
+        finish=lambda state, progress: scores.finish(state, progress),
         watch=scores.watch,
         watch_mode=scores.mode,
         variant=lambda options: game(replace(config, **options)),

@@ -106,7 +106,7 @@ class ImageScores:
         moments = Moments.empty(self.space.size).update(self.space.features.of(to_pixels(x)))
         return {"fid": fid(moments, self.of_validation).distance}
 
-    def finish(self, state: TrainState, samples: int, progress: Progress) -> Result:
+    def finish(self, state: TrainState, progress: Progress) -> Result:
         """Return the final scores, beside those of as many training images."""
         progress("features of samples")
         model = self.see(self.pieces(state, self.samples), classes=True)

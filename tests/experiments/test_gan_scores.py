@@ -34,9 +34,9 @@ def drawing(samples):
     return draw
 
 
-def finished(scores, state, samples):
-    """Return the result of a number of samples, every score of which has a direction, a baseline and a number."""
-    result = scores.finish(state, samples, silent)
+def finished(scores, state):
+    """Return the result, every score of which has a direction, a baseline and a number."""
+    result = scores.finish(state, silent)
     assert set(result.scores) == set(result.better) == set(result.baselines)
     assert np.isfinite([*result.scores.values(), *result.baselines.values()]).all()
     return result
@@ -94,7 +94,7 @@ def test_modes_of_a_mixture_are_counted():
     two = RING.centres[[1, 5]]
     samples = {"real": load("ring").train["x"], "two": two, "astray": np.zeros((1, 2)), "half": [*two, [0, 0], [0, 0]]}
     samples = {name: np.asarray(x, np.float32) for name, x in samples.items()} | {"broken": NAN}
-    scores = MixtureScores(RING, Plain(load("ring")), drawing(samples))
+    scores = MixtureScores(RING, Plain(load("ring")), drawing(samples), 400)
     expected = {  # modes, high quality, reverse KL
         "two": (2, 100, np.log(4)),
         "half": (2, 50, np.log(4)),
@@ -102,13 +102,14 @@ def test_modes_of_a_mixture_are_counted():
         "broken": (0, 0, np.log(8)),
     }
     for state, (modes, quality, kl) in expected.items():
-        result = finished(scores, state, 400)
+        result = finished(scores, state)
+        assert result.protocol.startswith("400 samples")
         assert result.scores == pytest.approx({"modes": modes, "high quality": quality, "reverse KL": kl})
         lost = min(kl - np.log(quality / 100), 99) if quality else 99
         told = {"loss_of_modes": lost, "modes": modes, "high_quality": quality, "reverse_kl": kl}
         assert scores.evaluate(state) == pytest.approx(told)
         assert result.better == {"modes": "higher", "high quality": "higher", "reverse KL": "lower"}
-    result = finished(scores, "real", 2000)
+    result = finished(MixtureScores(RING, Plain(load("ring")), drawing(samples), 2000), "real")
     for table in (result.scores, result.baselines):
         assert table["modes"] == 8 and table["high quality"] == pytest.approx(98.9, abs=0.8)
         assert 0 <= table["reverse KL"] < 0.02
@@ -129,13 +130,14 @@ def stacked(monkeypatch):
     real = (2 * every - 1).astype(np.float32)
     samples = {"real": real, "two": real[[5, 21]], "one": real[5:6]}
     return StackedScores(
-        Plain(Dataset("stacked:greys", rows, rows, rows, "made here", levels=5)), base, drawing(samples)
+        Plain(Dataset("stacked:greys", rows, rows, rows, "made here", levels=5)), base, drawing(samples), 270
     )
 
 
 @pytest.mark.parametrize(("state", "modes", "kl"), [("real", 27, 0), ("two", 2, np.log(13.5)), ("one", 1, np.log(27))])
 def test_combinations_of_classes_of_stacked_images_are_counted(stacked, state, modes, kl):
-    result = finished(stacked, state, 270)
+    result = finished(stacked, state)
+    assert result.protocol.startswith("270 samples")
     assert result.scores == pytest.approx({"modes": modes, "reverse KL": kl}, abs=1e-6)
     assert result.baselines == pytest.approx({"modes": 27, "reverse KL": 0}, abs=1e-6)
     assert result.better == {"modes": "higher", "reverse KL": "lower"}
@@ -148,14 +150,14 @@ def test_points_of_the_plane_are_compared_with_their_nearest_neighbours():
     samples = {"test": test, "validation": data.some("validation", 2000), "one": test[:1], "far": test + 100}
     scores = PlaneScores(data, drawing(samples | {"broken": NAN}))
     names = ("precision", "recall", "coverage")
-    result = finished(scores, "test", 2000)
+    result = finished(scores, "test")
     assert [result.scores[name] for name in names] == [100, 100, 100]
     assert 0.9 < result.scores["density"] < 1.5
     assert all(90 < result.baselines[name] < 100 for name in names)
     assert set(result.better.values()) == {"higher"}
-    far = finished(scores, "far", 2000).scores
+    far = finished(scores, "far").scores
     assert [far[name] for name in (*names, "density")] == [0, 0, 0, 0]
-    one = finished(scores, "one", 2000).scores
+    one = finished(scores, "one").scores
     assert one["precision"] == 100 and one["coverage"] < 2
 
     watched = {state: scores.evaluate(state)["missed"] for state in ("validation", "one", "far", "broken")}
@@ -169,7 +171,7 @@ def test_images_are_compared_in_features():
     digit = test[np.asarray(data.data.test["label"]) == 3]
     samples = {"test": test, "digit": digit, "constant": np.zeros_like(test)}
     scores = ImageScores(data, drawing(samples), "pixels", 720)
-    tables = {state: finished(scores, state, 720) for state in samples}
+    tables = {state: finished(scores, state) for state in samples}
     better = {"FID": "lower", "KID": "lower", "precision": "higher", "recall": "higher"}
     assert tables["test"].better == better | {"density": "higher", "coverage": "higher"}
     found = tables["test"].scores
@@ -214,8 +216,8 @@ def test_a_classifier_of_the_images_gives_features_and_an_inception_score(monkey
     samples = {"every": classes, "one": classes[3:4]}
     data = Plain(load("digits"))
     scores, pixels = (ImageScores(data, drawing(samples), kind, 1000) for kind in ("classifier", "pixels"))
-    every, one = (finished(scores, state, 1000) for state in samples)
-    same = finished(pixels, "every", 1000).scores
+    every, one = (finished(scores, state) for state in samples)
+    same = finished(pixels, "every").scores
     assert {name: every.scores[name] for name in same} == pytest.approx(same)
     assert every.better["Inception score"] == "higher"
     assert 9.5 < every.scores["Inception score"] < 10
