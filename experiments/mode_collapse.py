@@ -131,7 +131,7 @@ def build(config: Config) -> Experiment:
 
     def drawn_by(name: str) -> Draw:
         draw = contender(config, name, data.shape, examples)[1]
-        return lambda state, key, number: draw(alone(name, state), key, number)
+        return lambda state, *which: draw(alone(name, state), *which)
 
     draws = {name: drawn_by(name) for name in config.stabilisers}
     scores = {name: scores_of(data, draw, config.features, config.samples) for name, draw in draws.items()}

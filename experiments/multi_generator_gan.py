@@ -96,11 +96,12 @@ def multi_game(config: GANConfig, gan: GAN, examples: int) -> Game:
 
 
 def one_each(gan: GAN, draw: Draw) -> Draw:
-    """Return (state, key, number) -> examples, the generators in turn."""
+    """Return the draw of the generators in turn."""
 
-    def every(state, key, number):
-        x = draw(state, key, -(-number // gan.generator.heads))  # [n, heads, ...]
-        return x.reshape(-1, *x.shape[2:])[:number]
+    def every(state, key, number, first=0):
+        skipped = first % gan.generator.heads
+        x = draw(state, key, -(-(skipped + number) // gan.generator.heads))  # [n, heads, ...]
+        return x.reshape(-1, *x.shape[2:])[skipped : skipped + number]
 
     return every
 

@@ -96,7 +96,7 @@ class ImageScores:
         """Yield generated images, `number` in all."""
         for start in range(0, number, PIECE):
             key = jax.random.fold_in(jax.random.key(1), start)
-            yield to_pixels(self.draw(state, key, min(PIECE, number - start)))
+            yield to_pixels(self.draw(state, key, min(PIECE, number - start), start))
 
     def evaluate(self, state: TrainState) -> dict[str, float]:
         """Return the scores of an evaluation."""

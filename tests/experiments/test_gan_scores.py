@@ -5,14 +5,18 @@ Generators are stood in for: here the state is the name of the samples that it m
 
 import importlib
 from dataclasses import replace
+from types import SimpleNamespace
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from experiments.common.gan_scores import PlaneScores, scores_of
 from experiments.common.image_scores import ImageScores
 from experiments.common.mode_scores import MixtureScores, StackedScores
-from experiments.common.plain import Plain
+from experiments.common.plain import Plain, drawer
+from experiments.multi_generator_gan import one_each
 from jaxgen.data import Dataset, load
 from jaxgen.data.toys import TOYS
 from jaxgen.run.features import FeatureNetwork
@@ -28,8 +32,8 @@ def silent(text):
 def drawing(samples):
     """Return a draw of the samples that the state names, over and over."""
 
-    def draw(state, key, number):
-        return np.resize(samples[state], (number, *samples[state].shape[1:]))
+    def draw(state, key, number, first=0):
+        return np.resize(samples[state], (first + number, *samples[state].shape[1:]))[first:]
 
     return draw
 
@@ -201,6 +205,40 @@ def test_an_image_that_is_no_number_is_infinitely_far():
     images = data.some("test", 300).copy()
     images[7, 0, 0, 0] = np.nan
     assert ImageScores(data, drawing({"broken": images}), "pixels", 500).evaluate("broken") == {"fid": np.inf}
+
+
+def conditional():
+    """Return the draw of a generator whose pixels are the class asked for, of three."""
+    gan = SimpleNamespace(
+        prior=lambda key, number: jnp.zeros((number, 1)),
+        generate=lambda params, extra, z, given: jnp.broadcast_to(
+            given.argmax(-1)[:, None, None, None], (len(z), 8, 8, 1)
+        ),
+    )
+    return drawer(gan, lambda index: jax.nn.one_hot(index % 3, 3))
+
+
+def several():
+    """Return the draw of three generators, whose pixels are their numbers."""
+    gan = SimpleNamespace(
+        generator=SimpleNamespace(heads=3),
+        prior=lambda key, number: jnp.zeros((number, 1)),
+        generate=lambda params, extra, z, given: jnp.broadcast_to(
+            jnp.arange(3)[:, None, None, None], (len(z), 3, 8, 8, 1)
+        ),
+    )
+    return one_each(gan, drawer(gan))
+
+
+@pytest.mark.parametrize("make", [conditional, several])
+def test_what_an_example_is_asked_to_be_is_not_of_the_pieces_that_examples_come_in(make, monkeypatch):
+    scores = ImageScores(Plain(load("digits")), make(), "pixels", 720)
+    monkeypatch.setattr("experiments.common.image_scores.to_pixels", lambda x: x)
+    state = SimpleNamespace(params={}, extra={}, ema={})
+    for piece in (100, 700, 2000):
+        monkeypatch.setattr("experiments.common.image_scores.PIECE", piece)
+        found = np.concatenate(list(scores.pieces(state, 1500)))
+        np.testing.assert_array_equal(found, np.broadcast_to(np.arange(1500).reshape(-1, 1, 1, 1) % 3, found.shape))
 
 
 def test_a_classifier_of_the_images_gives_features_and_an_inception_score(monkeypatch):
