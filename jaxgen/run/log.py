@@ -68,8 +68,10 @@ class Log:
 
     def _write(self, step: int, row: Mapping[str, Any]) -> None:
         self.folder.append({"step": step, **{name: np.asarray(value, float) for name, value in row.items()}})
-        for name, value in row.items():
-            self._board.add_scalar(name, float(np.mean(value)), step)
+        means = {name: float(np.mean(value)) for name, value in row.items()}
+        for name, mean in means.items():
+            if np.isfinite(mean):  # what is not finite is a gap in the curve
+                self._board.add_scalar(name, mean, step)
 
     def result(self, result: Result, *, best_step: int | list[int]) -> dict[str, Any]:
         """Write result.json, which marks the run as finished, then the report; return the result."""
