@@ -101,9 +101,11 @@ def _arrow(one: Score) -> str:
 
 
 def _seeds(one: Score) -> str:
-    """The value of every seed."""
-    told = f"{len(one.seeds)} seeds: {', '.join(map(number, one.seeds))}"
-    return f'<div class="soft">{escape(told)}</div>' if one.seeds else ""
+    """The value of every seed; nan is none, as of a seed that diverged, and not in the mean."""
+    count = sum(not (is_number(value) and np.isnan(value)) for value in one.seeds)
+    told = f"{count} of {len(one.seeds)} seeds count" if count < len(one.seeds) else f"{count} seeds"
+    text = escape(f"{told}: {', '.join(map(number, one.seeds))}")
+    return f'<div class="soft">{text}</div>' if one.seeds else ""
 
 
 def _baseline(one: Score) -> str:
