@@ -114,7 +114,7 @@ def build(config: Config) -> Experiment:
         return scores.evaluate(state) | {"as_asked": asked(state, fixed_key(), 1000)}
 
     def finish(state, progress: Progress) -> Result:
-        result = scores.finish(state, config.samples, progress)
+        result = scores.finish(state, progress)
         accuracy, name = 100 * scores.space.network.accuracy, "classified as asked"
         return result._replace(
             scores={name: asked(state, jax.random.key(2), config.samples)} | dict(result.scores),

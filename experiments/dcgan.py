@@ -14,6 +14,8 @@ from experiments.common.gan_config import ImageGANConfig
 from experiments.common.gan_experiment import build
 from jaxgen.run.cli import main
 
+NORMS = {"dcgan": "batch", "resnet": "spectral", "mlp": "none"}  # of the discriminator, by network
+
 
 @dataclass(frozen=True)
 class Config(ImageGANConfig):
@@ -21,14 +23,20 @@ class Config(ImageGANConfig):
 
     steps: int = 3000
     """training steps of the whole run, one of the generator each"""
-    discriminator_norm: Literal["none", "batch", "spectral"] = "batch"
-    """normalisation of the discriminator; spectral is of its weights"""
+    discriminator_norm: Literal["none", "batch", "spectral"] | None = None
+    """normalisation of the discriminator; spectral is of its weights (default: batch for --network dcgan, spectral for
+    resnet, none for mlp)"""
     latent: int = 100
     """dimensions of the noise"""
     generator_rate: float = 2e-4
     """step size of the generator"""
     discriminator_rate: float = 2e-4
     """step size of the discriminator"""
+
+    def __post_init__(self) -> None:
+        """Set the discriminator's norm where none was asked for, so that the run's config.json tells it."""
+        if self.discriminator_norm is None:
+            object.__setattr__(self, "discriminator_norm", NORMS[self.network])
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ python -m experiments.mode_collapse --data stacked:digits --latent 32 --generato
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,8 +30,10 @@ from experiments.multi_generator_gan import check_several, multi_game, multi_gan
 from jaxgen.data.lazy import size
 from jaxgen.game import Game, TrainState
 from jaxgen.games.side_by_side import alone, side_by_side
+from jaxgen.run import seeds
 from jaxgen.run.cli import main
 from jaxgen.run.data import open_data
+from jaxgen.run.divergence import fallen
 from jaxgen.run.experiment import Experiment, Progress, Result
 from jaxgen.viz.groups import grouped_bars
 from jaxgen.viz.images import tile
@@ -133,16 +135,22 @@ def build(config: Config) -> Experiment:
 
     def drawn_by(name: str) -> Draw:
         draw = contender(config, name, data.shape, examples)[1]
-        return lambda state, key, number: draw(alone(name, state), key, number)
+        return lambda state, *which: draw(alone(name, state), *which)
 
     draws = {name: drawn_by(name) for name in config.stabilisers}
     scores = {name: scores_of(data, draw, config.features, config.samples) for name, draw in draws.items()}
     first = next(iter(scores.values()))
+    real = scores_of(
+        data, lambda state, key, number, first=0: data.some("train", number), config.features, config.samples
+    )
 
     def evaluate(state: TrainState) -> dict[str, Any]:
         found = {name: one.evaluate(state) for name, one in scores.items()}
-        return {"watched": np.median([one[first.watch] for one in found.values()])} | {
-            f"modes, {name}": one["modes"] for name, one in found.items() if "modes" in one
+        return {
+            f"{name}/{score}": one[score]
+            for score in (first.watch, "modes")
+            for name, one in found.items()
+            if score in one
         }
 
     def pictures(state: TrainState) -> dict[str, np.ndarray]:
@@ -157,31 +165,40 @@ def build(config: Config) -> Experiment:
         }
 
     def finish(state: TrainState, progress: Progress) -> Result:
-        results = {name: one.finish(state, config.samples, progress) for name, one in scores.items()}
-        told = next(iter(results.values()))
+        gone = fallen(config.stabilisers, state.params)
+        results = {name: one.finish(state, progress) for name, one in scores.items() if name not in gone}
+        # Where every one has diverged, training examples in the place of samples tell what scores there are.
+        told = next(iter(results.values())) if results else real.finish(state, progress)
 
-        def flat(table: str) -> dict[str, Any]:
-            return {
-                f"{score}, {name}": value
-                for score in told.scores
-                for name, result in results.items()
-                if (value := getattr(result, table).get(score)) is not None
-            }
+        def every(table: Mapping[str, Any]) -> dict[str, Any]:
+            return {f"{score}, {name}": table[score] for score in told.scores for name in scores if score in table}
 
+        found = {
+            score: np.array([results[name].scores[score] if name in results else np.nan for name in scores])
+            for score in told.scores
+        }
         return Result(
-            scores=flat("scores"),
-            baselines=flat("baselines"),
-            units=flat("units"),
-            better=flat("better"),
-            protocol=f"{told.protocol} All stabilisers of a seed have one checkpoint, of the best median over "
-            "them, which one of several that diverged does not move.",
+            scores={
+                f"{score}, {name}": value for score in found for name, value in zip(scores, found[score], strict=True)
+            },
+            baselines=every(told.baselines),
+            units=every(told.units),
+            better=every(told.better),
+            protocol=f"{told.protocol} Each stabiliser has a checkpoint of its own.",
             pictures={
-                score.replace(" ", "_"): grouped_bars(
-                    {score: np.array([r.scores[score] for r in results.values()], float)}, list(results)
-                )
-                for score in told.scores
+                score.replace(" ", "_"): grouped_bars({score: values}, list(scores)) for score, values in found.items()
             },
         )
+
+    def summarise(results: Sequence[Result]) -> Result:
+        summed = seeds.summarise(results)
+        lost = {
+            name: sum(any(np.isnan(v) for key, v in one.scores.items() if key.endswith(f", {name}")) for one in results)
+            for name in scores
+        }
+        told = ", ".join(f"{name} ({count} of {len(results)} seeds)" for name, count in lost.items() if count)
+        more = f" Diverged, with scores of nan that count in no mean: {told}." if told else ""
+        return summed._replace(protocol=summed.protocol + more)
 
     return Experiment(
         game=side_by_side(games(config)),
@@ -190,8 +207,10 @@ def build(config: Config) -> Experiment:
         evaluate=evaluate,
         pictures=pictures,
         finish=finish,
-        watch="watched",
+        watch=first.watch,
         watch_mode=first.mode,
+        parts=config.stabilisers,
+        summarise=summarise,
         variant=lambda options: side_by_side(games(replace(config, **options))),
     )
 

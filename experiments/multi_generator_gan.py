@@ -97,11 +97,12 @@ def multi_game(config: GANConfig, gan: GAN, examples: int) -> Game:
 
 
 def one_each(gan: GAN, draw: Draw) -> Draw:
-    """Return (state, key, number) -> examples, the generators in turn."""
+    """Return the draw of the generators in turn."""
 
-    def every(state, key, number):
-        x = draw(state, key, -(-number // gan.generator.heads))  # [n, heads, ...]
-        return x.reshape(-1, *x.shape[2:])[:number]
+    def every(state, key, number, first=0):
+        skipped = first % gan.generator.heads
+        x = draw(state, key, -(-(skipped + number) // gan.generator.heads))  # [n, heads, ...]
+        return x.reshape(-1, *x.shape[2:])[skipped : skipped + number]
 
     return every
 
@@ -130,7 +131,7 @@ def build(config: Config) -> Experiment:
         prepare=lambda key, batch: {"x": data.see(mirrored(config.flip, key, batch))},
         evaluate=scores.evaluate,
         pictures=pictures,
-        finish=lambda state, progress: scores.finish(state, config.samples, progress),
+        finish=lambda state, progress: scores.finish(state, progress),
         watch=scores.watch,
         watch_mode=scores.mode,
         variant=lambda options: game(replace(config, **options)),

@@ -35,7 +35,7 @@ from jaxgen.nn.quantise import counts, nearest
 from jaxgen.run.cli import main
 from jaxgen.run.data import first, open_data
 from jaxgen.run.experiment import Experiment, Progress, Result
-from jaxgen.run.loop import batch_size
+from jaxgen.run.plan import batch_size
 from jaxgen.viz.bars import bars
 from jaxgen.viz.images import tile
 from jaxgen.viz.pairs import beside

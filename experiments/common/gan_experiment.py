@@ -43,7 +43,7 @@ def build(config: GANConfig) -> Experiment:
         return game_of(config, gan, size(data.data.train))
 
     def finish(state, progress):
-        result = scores.finish(state, config.samples, progress)
+        result = scores.finish(state, progress)
         if not data.images:
             return result
         make = jax.jit(lambda z: gan.generate(generated_by(state), state.extra, z))

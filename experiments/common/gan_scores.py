@@ -33,7 +33,7 @@ class PlaneScores:
         found = neighbours(x, self.data.some("validation", NEAR))
         return {"missed": 2 - found.precision - found.coverage}
 
-    def finish(self, state: TrainState, samples: int, progress: Progress) -> Result:
+    def finish(self, state: TrainState, progress: Progress) -> Result:
         """Return the final scores, beside those of training points."""
         progress("neighbours")
         real = self.data.some("test", NEAR)
@@ -61,12 +61,12 @@ Scores = MixtureScores | ImageScores | StackedScores | PlaneScores
 
 
 def scores_of(data: Plain, draw: Draw, features: str | None, samples: int) -> Scores:
-    """Return what a generator of these data is scored by."""
+    """Return what a generator of these data is scored by. samples: of the final scores, but of those by neighbours."""
     toy = TOYS.get(data.data.name)
     if toy is not None and toy.centres is not None:
-        return MixtureScores(toy, data, draw)
+        return MixtureScores(toy, data, draw, samples)
     if data.data.name.startswith("stacked:"):
-        return StackedScores(data, load(data.data.name.removeprefix("stacked:")), draw)
+        return StackedScores(data, load(data.data.name.removeprefix("stacked:")), draw, samples)
     if not data.images:
         return PlaneScores(data, draw)
     labelled = "label" in data.data.train

@@ -22,8 +22,8 @@ from jaxgen.models.gan import GAN, Prior, normal, pack
 from jaxgen.models.gan_mlp import MLPDiscriminator, MLPGenerator
 from jaxgen.models.resnet_gan import ResNetDiscriminator, ResNetGenerator
 from jaxgen.nn.heads import Logits
-from jaxgen.run.loop import DEFAULT_BATCH, batch_size
 from jaxgen.run.named import named
+from jaxgen.run.plan import DEFAULT_BATCH, batch_size
 
 Array = jax.Array
 ACTIVATIONS = {"relu": nn.relu, "tanh": nn.tanh, "leaky-relu": lambda x: nn.leaky_relu(x, 0.2)}

@@ -96,7 +96,7 @@ class ImageScores:
         """Yield generated images, `number` in all."""
         for start in range(0, number, PIECE):
             key = jax.random.fold_in(jax.random.key(1), start)
-            yield to_pixels(self.draw(state, key, min(PIECE, number - start)))
+            yield to_pixels(self.draw(state, key, min(PIECE, number - start), start))
 
     def evaluate(self, state: TrainState) -> dict[str, float]:
         """Return the scores of an evaluation."""
@@ -106,7 +106,7 @@ class ImageScores:
         moments = Moments.empty(self.space.size).update(self.space.features.of(to_pixels(x)))
         return {"fid": fid(moments, self.of_validation).distance}
 
-    def finish(self, state: TrainState, samples: int, progress: Progress) -> Result:
+    def finish(self, state: TrainState, progress: Progress) -> Result:
         """Return the final scores, beside those of as many training images."""
         progress("features of samples")
         model = self.see(self.pieces(state, self.samples), classes=True)

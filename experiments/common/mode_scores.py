@@ -23,9 +23,9 @@ class MixtureScores:
 
     watch, mode = "loss_of_modes", "min"
 
-    def __init__(self, toy: Toy, data: Plain, draw: Draw):
-        """toy: the mixture. draw: of the generator."""
-        self.toy, self.data, self.draw = toy, data, draw
+    def __init__(self, toy: Toy, data: Plain, draw: Draw, samples: int):
+        """toy: the mixture. draw: of the generator. samples: of the final scores."""
+        self.toy, self.data, self.draw, self.samples = toy, data, draw, samples
 
     def evaluate(self, state: TrainState) -> dict[str, float]:
         """Return the scores of an evaluation."""
@@ -39,12 +39,12 @@ class MixtureScores:
             "reverse_kl": found.reverse_kl if found.high_quality else np.log(found.modes),
         }
 
-    def finish(self, state: TrainState, samples: int, progress: Progress) -> Result:
+    def finish(self, state: TrainState, progress: Progress) -> Result:
         """Return the final scores, beside those of the test set."""
         progress("counting modes")
         found, real = (
             mixture_modes(x, self.toy.centres, self.toy.sigma)
-            for x in (self.draw(state, jax.random.key(1), samples), self.data.some("test", samples))
+            for x in (self.draw(state, jax.random.key(1), self.samples), self.data.some("test", self.samples))
         )
 
         def table(one):
@@ -68,9 +68,10 @@ class StackedScores:
 
     watch, mode = "reverse_kl", "min"
 
-    def __init__(self, data: Plain, base: Dataset, draw: Draw):
-        """base: the set of single images."""
-        self.data, self.draw, self.base, self.classes = data, draw, base, check_classes(base)
+    def __init__(self, data: Plain, base: Dataset, draw: Draw, samples: int):
+        """base: the set of single images. samples: of the final scores."""
+        self.data, self.draw, self.samples = data, draw, samples
+        self.base, self.classes = base, check_classes(base)
 
     @cached_property
     def network(self) -> FeatureNetwork:
@@ -93,11 +94,11 @@ class StackedScores:
         found = self.modes(self.draw(state, fixed_key(), WATCHED))
         return {"modes": found.covered, "reverse_kl": found.reverse_kl}
 
-    def finish(self, state: TrainState, samples: int, progress: Progress) -> Result:
+    def finish(self, state: TrainState, progress: Progress) -> Result:
         """Return the final scores, beside those of as many training examples."""
         progress("counting modes")
-        x = self.draw(state, jax.random.key(1), samples)
-        found, real = self.modes(x), self.modes(self.data.some("train", samples))
+        x = self.draw(state, jax.random.key(1), self.samples)
+        found, real = self.modes(x), self.modes(self.data.some("train", self.samples))
         return Result(
             scores={"modes": found.covered, "reverse KL": found.reverse_kl},
             baselines={"modes": real.covered, "reverse KL": real.reverse_kl},

@@ -13,7 +13,12 @@ from jaxgen.models.gan import GAN
 
 Array = jax.Array
 CHUNK = 500  # examples generated at once
-Draw = Callable[[TrainState, Array, int], np.ndarray]  # (state, key, number) -> x [number, ...]
+
+Draw = Callable[..., np.ndarray]
+"""(state, key, number, first=0) -> x [number, ...], the examples `first`, `first` + 1, ... of a longer row.
+
+Which example one is says its condition, where examples have one: never how many are drawn at once.
+"""
 
 
 class Plain(Scaled):
@@ -43,8 +48,8 @@ def drawer(gan: GAN, given: Callable[[np.ndarray], Array] | None = None) -> Draw
         z = gan.prior(key, len(index))
         return gan.generate(params, extra, z, None if given is None else given(index))
 
-    def draw(state, key, number):
-        params, part = generated_by(state), {"index": np.arange(number, dtype=np.int32)}
-        return over(lambda key, batch: one(params, state.extra, key, batch["index"]), key, part, batch_size=CHUNK)
+    def draw(state, key, number, first=0):
+        params, part = generated_by(state), {"example": np.arange(first, first + number, dtype=np.int32)}
+        return over(lambda key, batch: one(params, state.extra, key, batch["example"]), key, part, batch_size=CHUNK)
 
     return draw

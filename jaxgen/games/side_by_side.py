@@ -7,6 +7,8 @@ import jax
 
 from jaxgen.game import Aux, Game, Phase, Player, TrainState
 
+FIELDS = ("params", "extra", "opt_state", "ema")  # of a state, each with names of its own
+
 
 def side_by_side(games: Mapping[str, Game]) -> Game:
     """Return the game that plays each of `games` in turn on the whole batch, none knowing of the others.
@@ -44,8 +46,16 @@ def own(name: str, tree: Mapping[str, Any]) -> dict[str, Any]:
 
 def alone(name: str, state: TrainState) -> TrainState:
     """Return the state as one game sees it."""
-    parts = ("params", "extra", "opt_state", "ema")
-    return state.replace(**{part: own(name, getattr(state, part)) for part in parts})
+    return state.replace(**{field: own(name, getattr(state, field)) for field in FIELDS})
+
+
+def joined(states: Mapping[str, TrainState]) -> TrainState:
+    """Return the state of games side by side, from that of each alone. Step and key are those of the last."""
+    whole: dict[str, dict[str, Any]] = {field: {} for field in FIELDS}
+    for name, state in states.items():
+        for field, parts in whole.items():
+            parts |= _named(name, getattr(state, field))
+    return state.replace(**whole)
 
 
 def _named(name: str, tree: Mapping[str, Any]) -> dict[str, Any]:

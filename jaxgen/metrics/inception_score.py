@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import rel_entr, softmax
+from scipy.special import rel_entr
 
 ROUNDING = 1e-3  # by which probabilities may miss a sum of one
 
@@ -42,11 +42,3 @@ def inception_score(probabilities: np.ndarray, *, splits: int = 10) -> Inception
     parts = [p[first::splits] for first in range(splits)]
     scores = np.array([np.exp(rel_entr(part, part.mean(0, keepdims=True)).sum(1).mean()) for part in parts])
     return InceptionScore(float(scores.mean()), float(scores.std()), len(p), splits, p.shape[1])
-
-
-def inception_score_of_logits(logits: np.ndarray, *, splits: int = 10) -> InceptionScore:
-    """Return the score of a classifier's logits [N, C]. Raises ValueError as `inception_score`, or for not finite."""
-    logits = np.asarray(logits, np.float64)
-    if logits.ndim != 2 or 0 in logits.shape or not np.isfinite(logits).all():
-        raise ValueError(f"inception_score: expected finite logits [N, C], got some of shape {logits.shape}")
-    return inception_score(softmax(logits, axis=1), splits=splits)

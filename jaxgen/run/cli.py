@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeVar
 
 import jax
+import numpy as np
 import tyro
 
 from jaxgen.parallel import ask_for_devices
@@ -110,7 +111,9 @@ def _tell(result: dict[str, Any], folder: RunFolder) -> None:
         baseline = f"   (baseline {figure(result['baselines'][name])})" if name in result["baselines"] else ""
         spread = ""
         if isinstance(value, dict):
-            value, spread = value["mean"], f" +- {figure(value['std'])} over {len(value['seeds'])} seeds"
+            seeds, known = value["seeds"], np.count_nonzero(~np.isnan(value["seeds"]))
+            over = f"{known} of {len(seeds)} seeds" if known < len(seeds) else f"{known} seeds"
+            value, spread = value["mean"], f" +- {figure(value['std'])} over {over}"
         print(f"{name}: {figure(value)}{spread} {unit}{baseline}")
     print(f"report: {folder.path / 'report.html'}")
 

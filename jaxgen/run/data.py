@@ -3,7 +3,7 @@
 import numpy as np
 
 from jaxgen.data import Dataset, load
-from jaxgen.data.lazy import nbytes, size, take_rows
+from jaxgen.data.lazy import Lazy, nbytes, size, take_rows
 from jaxgen.run.experiment import Common
 
 RESIDENT_BYTES = 2**31  # a larger training set is streamed
@@ -15,11 +15,14 @@ def on_host(config: Common, train) -> bool:
 
 
 def open_data(config: Common) -> Dataset:
-    """Return the data set of a run; one that is to be streamed is not read. Raises ValueError as `load` does."""
+    """Return the data set of a run; one that is to be streamed is not read, and none is read twice.
+
+    Raises ValueError as `load` does.
+    """
     if config.data_on == "device":
         return load(config.data)
     data = load(config.data, lazy=True)
-    return data if on_host(config, data.train) else load(config.data)
+    return load(config.data) if isinstance(data.train, Lazy) and not on_host(config, data.train) else data
 
 
 def first(part, count: int) -> dict[str, np.ndarray]:

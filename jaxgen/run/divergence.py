@@ -1,6 +1,6 @@
 """When a training has gone wrong: the first loss, or the network, that is not a number."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import jax
@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgen.game import Game, Params
+from jaxgen.games.side_by_side import own
 
 
 class Diverged(RuntimeError):
@@ -56,3 +57,9 @@ def broken_network(game: Game, params: Params) -> tuple[str, str] | None:
             if not finite[name]:
                 return player, name
     return None
+
+
+def fallen(parts: Sequence[str], params: Params) -> list[str]:
+    """Return which of the games side by side have a network that is not finite: they never will have again."""
+    finite = jax.device_get(_finite(params))
+    return [part for part in parts if not all(own(part, finite).values())]

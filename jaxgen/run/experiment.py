@@ -89,6 +89,9 @@ class Experiment:
     game, data, prepare: what is trained, on what, and the transform of a batch inside the compiled step.
     evaluate: state -> validation scores, at every evaluation; `watch` names the one that the best
     checkpoint is kept by, `watch_mode` says whether "min" or "max" is best.
+    parts: names of the games where there are several side by side (`jaxgen.games.side_by_side`). Each has a best
+    checkpoint of its own, by the score "PART/WATCH", and one that diverges is told and leaves the others be: the state
+    to finish with has its networks as they ended.
     pictures: state -> canvases by name, at every evaluation.
     finish: (best state, progress) -> Result, once, at the end.
     variant: {option: traced scalar} -> the game with these options instead; grid: values of such options,
@@ -104,6 +107,7 @@ class Experiment:
     finish: Callable[[TrainState, Progress], Result]
     watch: str
     watch_mode: Literal["min", "max"] = "max"
+    parts: Sequence[str] = ()
     variant: Callable[[Mapping[str, Any]], Game] | None = None
     grid: Mapping[str, Sequence[float]] = field(default_factory=dict)
     summarise: Callable[[Sequence[Result]], Result] | None = None

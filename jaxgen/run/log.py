@@ -57,9 +57,15 @@ class Log:
         """Log the scores of an evaluation."""
         self._write(step, scores)
         self._bar.set_postfix_str(
-            ", ".join(f"{n.split('/')[-1]} {np.mean(v):.4g}" for n, v in list(scores.items())[:3]), refresh=self._live
+            ", ".join(f"{n.removeprefix('validation/')} {np.mean(v):.4g}" for n, v in list(scores.items())[:3]),
+            refresh=self._live,
         )
         self._mark = time.perf_counter()
+
+    def note(self, step: int, text: str) -> None:
+        """Tell what happened on a line of its own, and keep it with the metrics."""
+        self.folder.append({"step": step, "note": text})
+        self._bar.write(text, file=sys.stderr)
 
     def say(self, text: str) -> None:
         """Show what is under way, beside the bar."""
@@ -68,11 +74,16 @@ class Log:
 
     def _write(self, step: int, row: Mapping[str, Any]) -> None:
         self.folder.append({"step": step, **{name: np.asarray(value, float) for name, value in row.items()}})
-        for name, value in row.items():
-            self._board.add_scalar(name, float(np.mean(value)), step)
+        means = {name: float(np.mean(value)) for name, value in row.items()}
+        for name, mean in means.items():
+            if np.isfinite(mean):  # what is not finite is a gap in the curve
+                self._board.add_scalar(name, mean, step)
 
-    def result(self, result: Result, *, best_step: int | list[int]) -> dict[str, Any]:
-        """Write result.json, which marks the run as finished, then the report; return the result."""
+    def result(self, result: Result, *, best_step: Any) -> dict[str, Any]:
+        """Write result.json, which marks the run as finished, then the report; return the result.
+
+        best_step: what was scored, of each seed where there are several, {part: of it} of games side by side.
+        """
         device = jax.devices()[0]
         value = {
             "experiment": read_json(self.folder.config)["experiment"],

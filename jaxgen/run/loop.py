@@ -15,36 +15,21 @@ from jaxgen.data.order import Batches
 from jaxgen.game import TrainState, repeats
 from jaxgen.parallel import check_devices, compile_steps, wait_where_needed
 from jaxgen.run import seeds
+from jaxgen.run.best import best_steps, states_at, told_steps, watched
 from jaxgen.run.checkpoint import Checkpoints
 from jaxgen.run.data import on_host
-from jaxgen.run.divergence import Diverged, broken_network, first_bad, others
+from jaxgen.run.divergence import Diverged, broken_network, fallen, first_bad, others
 from jaxgen.run.experiment import Common, Experiment
 from jaxgen.run.folder import RunFolder
 from jaxgen.run.interrupt import Interrupt
 from jaxgen.run.log import Log
-from jaxgen.run.plan import chunks, evaluation_steps
+from jaxgen.run.plan import batch_size, chunks, evaluation_steps
 from jaxgen.run.profile import profiled
 from jaxgen.step import init
 from jaxgen.viz import images
 
-DEFAULT_BATCH = 128
 ONCE = {"xla_backend_optimization_level": 0}  # on CPU, of what runs once: it compiles in a quarter to 2/3 of the time
 SAVE_SECONDS = 300.0  # a checkpoint at least this often, however far apart the evaluations are
-
-
-def batch_size(config: Common, examples: int, slices: int) -> int:
-    """Return how many of the training set's examples a step plays. slices: that the game cuts them into.
-
-    Raises ValueError for a --batch-size that does not divide.
-    """
-    parts = slices * config.accumulate * config.devices
-    found = config.batch_size or max(1, min(DEFAULT_BATCH, examples) // parts) * parts
-    if found % parts:
-        raise ValueError(
-            f"--batch-size must divide by {parts} ({slices} slices of this game's step x {config.accumulate} "
-            f"accumulated x {config.devices} devices), got {found}"
-        )
-    return found
 
 
 class Stopped(RuntimeError):
@@ -63,6 +48,7 @@ class Run:
         examples = size(experiment.data.train)
         self.batch_size = batch_size(config, examples, self.slices)
         self.many = self.members.count is not None
+        self.parts = experiment.parts
         if self.many:
             self.batches = seeds.MemberBatches(self.members.keys, examples, self.batch_size)
         else:
@@ -95,7 +81,9 @@ class Run:
         """
         self.folder = folder
         self.checkpoints = Checkpoints(
-            folder.path / "checkpoints", mode=self.experiment.watch_mode, members=len(self.members.keys)
+            folder.path / "checkpoints",
+            mode=self.experiment.watch_mode,
+            members=len(self.members.keys) * max(1, len(self.parts)),
         )
         self.step = self.checkpoints.latest or 0
         try:
@@ -128,6 +116,7 @@ class Run:
         if self.step == 0:
             self._draw(self._pictures(), 0)
         self.state = compiled.place(self.state)
+        self._fallen = self._find_fallen()
         feed, longest = self._feed(compiled.place)
         plan = list(chunks(config, self.step, longest))
         with Interrupt() as interrupt, closing(feed.chunks(plan, longest)) as chunked:
@@ -164,7 +153,7 @@ class Run:
             if self.step in stops:
                 self._evaluate(log)
             else:
-                self._check_networks()
+                self._check_networks(log)
                 self._save(None)
             if interrupt.asked:
                 self._stop()
@@ -172,21 +161,35 @@ class Run:
     def _fetch(self, first: int, count: int, metrics: Mapping[str, jax.Array], log: Log) -> None:
         """Wait for one chunk's metrics, look for a NaN, and log their mean."""
         rows = {name: np.asarray(values)[:count] for name, values in metrics.items()}
-        if bad := first_bad(self.experiment.game, rows):
-            who = f" with seed {self.config.seed + bad.member % self.config.seeds}" if self.many else ""
-            what = f"{first + bad.row + 1}{who}: {bad.name} is {bad.value}{others(bad, rows)}"
-            self._diverged(bad.name.split("/")[0], what)
+        if not self.parts and (bad := first_bad(self.experiment.game, rows)):
+            what = f"{first + bad.row + 1}{self._whose(bad.member)}: {bad.name} is {bad.value}{others(bad, rows)}"
+            self._diverged(f"player {bad.name.split('/')[0]!r}", what)
         log.train(first + count, count, {f"train/{name}": values.mean(0) for name, values in rows.items()})
 
-    def _diverged(self, player: str, what: str) -> None:
+    def _whose(self, member: int) -> str:
+        return f" with seed {self.config.seed + member % self.config.seeds}" if self.many else ""
+
+    def _diverged(self, who: str, what: str) -> None:
         self.checkpoints.wait()
         kept = self.checkpoints.latest
         left = f"the last good checkpoint is {self.checkpoints.folder / str(kept)}" if kept else "no checkpoint yet"
-        raise Diverged(f"player {player!r} diverged at step {what}; {left}")
+        raise Diverged(f"{who} diverged at step {what}; {left}")
 
-    def _check_networks(self) -> None:
-        if broken := broken_network(self.experiment.game, self.state.params):
-            self._diverged(broken[0], f"{self.step}: its network {broken[1]!r} is not finite")
+    def _find_fallen(self) -> set[tuple[int, str]]:
+        """Return which parts of which members have diverged: a fact of the state, which a resumed run knows too."""
+        each = enumerate(self._each(self.state)) if self.parts else ()
+        return {(member, part) for member, one in each for part in fallen(self.parts, one.params)}
+
+    def _check_networks(self, log: Log) -> None:
+        """Raise Diverged where a network is not finite; of several parts where none is left, and tell of each."""
+        if self.parts:
+            before, self._fallen = self._fallen, self._find_fallen()
+            if len(self._fallen) == len(self.members.keys) * len(self.parts):
+                self._diverged("every one of " + ", ".join(self.parts), f"{self.step} or before")
+            for member, part in sorted(self._fallen - before):
+                log.note(self.step, f"{part}{self._whose(member)} has diverged by step {self.step}, the others go on")
+        elif broken := broken_network(self.experiment.game, self.state.params):
+            self._diverged(f"player {broken[0]!r}", f"{self.step}: its network {broken[1]!r} is not finite")
 
     def _each(self, state: TrainState) -> list[TrainState]:
         """Return the members' states. What lies whole on several devices goes to one: each would score it again."""
@@ -199,13 +202,13 @@ class Run:
 
     def _evaluate(self, log: Log) -> None:
         log.say("evaluating")
-        self._check_networks()
+        self._check_networks(log)
         each = [self.experiment.evaluate(state) for state in self._each(self.state)]
         scores = seeds.together(each) if self.many else {name: np.asarray(value) for name, value in each[0].items()}
         log.scores(self.step, {f"validation/{name}": value for name, value in scores.items()})
         self._draw(self._pictures(), self.step)
         # Last, since all that a checkpoint follows must be on disk.
-        self._save(np.atleast_1d(scores[self.experiment.watch]))
+        self._save(watched(self.experiment, scores))
         log.say("training")
 
     def _save(self, scores: np.ndarray | None) -> None:
@@ -227,14 +230,10 @@ class Run:
                 self._stop()
 
         self.checkpoints.wait()
-        best = [self.checkpoints.best(number) or self.step for number in range(len(self.members.keys))]
-        states = [None] * len(best)
-        for step in sorted(set(best)):
-            for number, state in enumerate(self._each(self.checkpoints.restore(step, self._shapes))):
-                if best[number] == step:
-                    states[number] = state
+        best = best_steps(self.checkpoints, len(self.members.keys), self.parts, self._fallen, self.step)
+        states = states_at(best, self.parts, lambda step: self._each(self.checkpoints.restore(step, self._shapes)))
         summarise = self.experiment.summarise or seeds.summarise
         result = summarise([self.experiment.finish(one, progress) for one in states])
         self._draw(result.pictures, None)
         self.checkpoints.close()
-        return log.result(result, best_step=best if self.many else best[0])
+        return log.result(result, best_step=told_steps(best, self.parts, self.many))

@@ -1,10 +1,26 @@
-"""When a run does what: its chunks of steps, and the steps after which it evaluates."""
+"""What a run does when: the examples of a step, its chunks of steps, and the steps after which it evaluates."""
 
 from collections.abc import Iterator
 
 from jaxgen.run.experiment import Common
 
+DEFAULT_BATCH = 128
 PROFILED = 5  # steps in a profile
+
+
+def batch_size(config: Common, examples: int, slices: int) -> int:
+    """Return how many of the training set's examples a step plays. slices: that the game cuts them into.
+
+    Raises ValueError for a --batch-size that does not divide.
+    """
+    parts = slices * config.accumulate * config.devices
+    found = config.batch_size or max(1, min(DEFAULT_BATCH, examples) // parts) * parts
+    if found % parts:
+        raise ValueError(
+            f"--batch-size must divide by {parts} ({slices} slices of this game's step x {config.accumulate} "
+            f"accumulated x {config.devices} devices), got {found}"
+        )
+    return found
 
 
 def evaluation_steps(config: Common) -> list[int]:

@@ -75,5 +75,10 @@ def summarise(results: Sequence[Result]) -> Result:
 
 
 def spread(values: np.ndarray) -> dict[str, Any]:
-    """Return mean, sample standard deviation and the values themselves."""
-    return {"mean": values.mean(), "std": values.std(ddof=1) if len(values) > 1 else 0.0, "seeds": values.tolist()}
+    """Return mean and sample standard deviation of what is not nan, and the values themselves."""
+    known = values[~np.isnan(values)]
+    return {
+        "mean": known.mean() if len(known) else np.nan,
+        "std": known.std(ddof=1) if len(known) > 1 else 0.0,
+        "seeds": values.tolist(),
+    }

@@ -28,6 +28,8 @@ def started(game: Game, config: Any, *, same: Sequence[str] = ()) -> Game:
         raise ValueError(
             f"--start-from needs the folder of a finished run, with a result.json; got {folder}"
         ) from error
+    if isinstance(result["best_step"], dict):
+        raise ValueError(f"--start-from needs a run of one game, {folder} has {', '.join(result['best_step'])}")
     if isinstance(result["best_step"], list):
         raise ValueError(f"--start-from needs a run of one seed, {folder} has {len(result['best_step'])} side by side")
     for name in same:

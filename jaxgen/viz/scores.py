@@ -13,10 +13,14 @@ Columns = dict[str, dict[str, str]]  # score -> row -> name
 
 
 class Score(NamedTuple):
-    """What is known of one score: a number, or a mean with the text of its deviation; better: "lower" or "higher"."""
+    """What is known of one score: a number, or a mean with the text of its deviation and the value of every seed.
+
+    better: "lower" or "higher".
+    """
 
     value: Any
     spread: str
+    seeds: list[Any]
     unit: str
     better: str | None
     baseline: Any
@@ -51,11 +55,12 @@ def _of(name: str, result: Mapping[str, Any]) -> Score:
     value, unit, better, baseline = (
         (result.get(key) or {}).get(name) for key in ("scores", "units", "better", "baselines")
     )
-    spread = ""
+    spread, seeds = "", []
     if isinstance(value, dict):
         spread = f" ± {number(value['std'])}" if "std" in value else ""
+        seeds = value["seeds"] if isinstance(value.get("seeds"), list) else []
         value = value.get("mean")
-    return Score(value, spread, plain(unit) if unit else "", better, baseline)
+    return Score(value, spread, seeds, plain(unit) if unit else "", better, baseline)
 
 
 def _table(columns: Columns, result: Mapping[str, Any]) -> str:
@@ -70,9 +75,8 @@ def _table(columns: Columns, result: Mapping[str, Any]) -> str:
         if row not in told[score]:
             return ""
         one = told[score][row]
-        return (
-            f"{escape(number(one.value))}<small>{escape(one.spread)}</small>{'' if shared[score] else _baseline(one)}"
-        )
+        mean = f"{escape(number(one.value))}<small>{escape(one.spread)}</small>"
+        return mean + _seeds(one) + ("" if shared[score] else _baseline(one))
 
     head = [f"{score}{_arrow(one)}{f' ({one.unit})' if one.unit else ''}" for score, one in firsts.items()]
     rows = {
@@ -83,18 +87,25 @@ def _table(columns: Columns, result: Mapping[str, Any]) -> str:
 
 
 def _card(name: str, result: Mapping[str, Any]) -> str:
-    one, value = _of(name, result), result["scores"][name]
+    one = _of(name, result)
     parts = [f'<div class="soft name">{escape(name)}{_arrow(one)}</div>']
     parts.append(f'<div class="score">{escape(number(one.value))}')
     parts.append(f"<small>{escape(one.spread)}{' ' + escape(one.unit) if one.unit else ''}</small></div>")
     parts.append(_baseline(one))
-    if isinstance(value, dict) and isinstance(seeds := value.get("seeds"), list):
-        parts.append(f'<div class="soft">{len(seeds)} seeds: {escape(", ".join(map(number, seeds)))}</div>')
+    parts.append(_seeds(one))
     return card(*parts)
 
 
 def _arrow(one: Score) -> str:
     return {"lower": " ↓", "higher": " ↑"}.get(one.better, "")
+
+
+def _seeds(one: Score) -> str:
+    """The value of every seed; nan is none, as of a seed that diverged, and not in the mean."""
+    count = sum(not (is_number(value) and np.isnan(value)) for value in one.seeds)
+    told = f"{count} of {len(one.seeds)} seeds count" if count < len(one.seeds) else f"{count} seeds"
+    text = escape(f"{told}: {', '.join(map(number, one.seeds))}")
+    return f'<div class="soft">{text}</div>' if one.seeds else ""
 
 
 def _baseline(one: Score) -> str:

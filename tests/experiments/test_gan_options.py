@@ -9,7 +9,8 @@ import pytest
 
 from experiments.common.gans import penalties_of
 from experiments.gan import Config, build
-from jaxgen.run.cli import main
+from jaxgen.run.cli import main, parse
+from jaxgen.run.folder import RunFolder, read_json
 from jaxgen.run.loop import Run
 from jaxgen.step import init
 
@@ -59,6 +60,18 @@ def test_the_norm_of_a_convolutional_discriminator_is_the_one_asked_for(network)
         names = {str(path) for path, _ in jax.tree_util.tree_leaves_with_path(params["discriminator"])}
         assert set(extra["discriminator"]) == kept
         assert any("BatchNorm" in name for name in names) == (norm == "batch")
+
+
+@pytest.mark.parametrize(("network", "norm"), [("dcgan", "batch"), ("resnet", "spectral"), ("mlp", "none")])
+def test_a_dcgan_has_the_norm_of_its_kind_of_network_and_tells_it(network, norm, tmp_path):
+    module = importlib.import_module("experiments.dcgan")
+    config = parse("x", module.Config, [f"--network={network}"])
+    folder = RunFolder(tmp_path)
+    folder.open("dcgan", config, overwrite=False)
+    folder.release()
+    assert read_json(folder.config)["config"]["discriminator_norm"] == norm
+    asked = parse("x", module.Config, [f"--network={network}", "--discriminator-norm=none"])
+    assert asked.discriminator_norm == "none"
 
 
 def test_several_generators_meet_a_spectral_discriminator_where_asked():

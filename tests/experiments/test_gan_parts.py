@@ -1,11 +1,13 @@
 """Parts of the GAN experiments that a run which merely ends does not prove: noise that fades, the class's own loss."""
 
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import conditional_gan
+from experiments import conditional_gan, infogan
 from experiments.common.gan_config import GANConfig
 from experiments.common.gans import show_of
 from jaxgen.games.gan import D, G
@@ -84,3 +86,13 @@ def test_the_class_that_it_must_tell_costs_both_players_a_cross_entropy():
     both = np.logaddexp(0, -real) + np.logaddexp(0, fake)
     np.testing.assert_allclose(found[D], both.mean() + WEIGHT * surprise, rtol=1e-5)
     np.testing.assert_allclose(found[G], np.logaddexp(0, -fake).mean() + WEIGHT * surprise, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("source", "counts"), [("generated", [1, 1, 1]), ("real", [0, 0, 1])])
+def test_a_generator_that_follows_categories_at_the_end_is_scored_from_there(source, counts, monkeypatch):
+    scores = SimpleNamespace(watch="fid", mode="min", evaluate=lambda state: {"fid": 3.0})
+    monkeypatch.setattr(infogan, "scores_of", lambda *arguments: scores)
+    experiment = infogan.build(infogan.Config(data="faces", width=4, information_from=source, steps=100))
+    found = [experiment.evaluate(SimpleNamespace(step=np.int32(step))) for step in (10, 99, 100)]
+    assert [one["fid"] for one in found] == [3, 3, 3]
+    assert np.isfinite([one[experiment.watch] for one in found]).tolist() == counts

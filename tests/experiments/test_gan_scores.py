@@ -5,14 +5,18 @@ Generators are stood in for: here the state is the name of the samples that it m
 
 import importlib
 from dataclasses import replace
+from types import SimpleNamespace
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from experiments.common.gan_scores import PlaneScores, scores_of
 from experiments.common.image_scores import ImageScores
 from experiments.common.mode_scores import MixtureScores, StackedScores
-from experiments.common.plain import Plain
+from experiments.common.plain import Plain, drawer
+from experiments.multi_generator_gan import one_each
 from jaxgen.data import Dataset, load
 from jaxgen.data.toys import TOYS
 from jaxgen.run.features import FeatureNetwork
@@ -28,15 +32,15 @@ def silent(text):
 def drawing(samples):
     """Return a draw of the samples that the state names, over and over."""
 
-    def draw(state, key, number):
-        return np.resize(samples[state], (number, *samples[state].shape[1:]))
+    def draw(state, key, number, first=0):
+        return np.resize(samples[state], (first + number, *samples[state].shape[1:]))[first:]
 
     return draw
 
 
-def finished(scores, state, samples):
-    """Return the result of a number of samples, every score of which has a direction, a baseline and a number."""
-    result = scores.finish(state, samples, silent)
+def finished(scores, state):
+    """Return the result, every score of which has a direction, a baseline and a number."""
+    result = scores.finish(state, silent)
     assert set(result.scores) == set(result.better) == set(result.baselines)
     assert np.isfinite([*result.scores.values(), *result.baselines.values()]).all()
     return result
@@ -94,7 +98,7 @@ def test_modes_of_a_mixture_are_counted():
     two = RING.centres[[1, 5]]
     samples = {"real": load("ring").train["x"], "two": two, "astray": np.zeros((1, 2)), "half": [*two, [0, 0], [0, 0]]}
     samples = {name: np.asarray(x, np.float32) for name, x in samples.items()} | {"broken": NAN}
-    scores = MixtureScores(RING, Plain(load("ring")), drawing(samples))
+    scores = MixtureScores(RING, Plain(load("ring")), drawing(samples), 400)
     expected = {  # modes, high quality, reverse KL
         "two": (2, 100, np.log(4)),
         "half": (2, 50, np.log(4)),
@@ -102,13 +106,14 @@ def test_modes_of_a_mixture_are_counted():
         "broken": (0, 0, np.log(8)),
     }
     for state, (modes, quality, kl) in expected.items():
-        result = finished(scores, state, 400)
+        result = finished(scores, state)
+        assert result.protocol.startswith("400 samples")
         assert result.scores == pytest.approx({"modes": modes, "high quality": quality, "reverse KL": kl})
         lost = min(kl - np.log(quality / 100), 99) if quality else 99
         told = {"loss_of_modes": lost, "modes": modes, "high_quality": quality, "reverse_kl": kl}
         assert scores.evaluate(state) == pytest.approx(told)
         assert result.better == {"modes": "higher", "high quality": "higher", "reverse KL": "lower"}
-    result = finished(scores, "real", 2000)
+    result = finished(MixtureScores(RING, Plain(load("ring")), drawing(samples), 2000), "real")
     for table in (result.scores, result.baselines):
         assert table["modes"] == 8 and table["high quality"] == pytest.approx(98.9, abs=0.8)
         assert 0 <= table["reverse KL"] < 0.02
@@ -129,13 +134,14 @@ def stacked(monkeypatch):
     real = (2 * every - 1).astype(np.float32)
     samples = {"real": real, "two": real[[5, 21]], "one": real[5:6]}
     return StackedScores(
-        Plain(Dataset("stacked:greys", rows, rows, rows, "made here", levels=5)), base, drawing(samples)
+        Plain(Dataset("stacked:greys", rows, rows, rows, "made here", levels=5)), base, drawing(samples), 270
     )
 
 
 @pytest.mark.parametrize(("state", "modes", "kl"), [("real", 27, 0), ("two", 2, np.log(13.5)), ("one", 1, np.log(27))])
 def test_combinations_of_classes_of_stacked_images_are_counted(stacked, state, modes, kl):
-    result = finished(stacked, state, 270)
+    result = finished(stacked, state)
+    assert result.protocol.startswith("270 samples")
     assert result.scores == pytest.approx({"modes": modes, "reverse KL": kl}, abs=1e-6)
     assert result.baselines == pytest.approx({"modes": 27, "reverse KL": 0}, abs=1e-6)
     assert result.better == {"modes": "higher", "reverse KL": "lower"}
@@ -148,14 +154,14 @@ def test_points_of_the_plane_are_compared_with_their_nearest_neighbours():
     samples = {"test": test, "validation": data.some("validation", 2000), "one": test[:1], "far": test + 100}
     scores = PlaneScores(data, drawing(samples | {"broken": NAN}))
     names = ("precision", "recall", "coverage")
-    result = finished(scores, "test", 2000)
+    result = finished(scores, "test")
     assert [result.scores[name] for name in names] == [100, 100, 100]
     assert 0.9 < result.scores["density"] < 1.5
     assert all(90 < result.baselines[name] < 100 for name in names)
     assert set(result.better.values()) == {"higher"}
-    far = finished(scores, "far", 2000).scores
+    far = finished(scores, "far").scores
     assert [far[name] for name in (*names, "density")] == [0, 0, 0, 0]
-    one = finished(scores, "one", 2000).scores
+    one = finished(scores, "one").scores
     assert one["precision"] == 100 and one["coverage"] < 2
 
     watched = {state: scores.evaluate(state)["missed"] for state in ("validation", "one", "far", "broken")}
@@ -169,7 +175,7 @@ def test_images_are_compared_in_features():
     digit = test[np.asarray(data.data.test["label"]) == 3]
     samples = {"test": test, "digit": digit, "constant": np.zeros_like(test)}
     scores = ImageScores(data, drawing(samples), "pixels", 720)
-    tables = {state: finished(scores, state, 720) for state in samples}
+    tables = {state: finished(scores, state) for state in samples}
     better = {"FID": "lower", "KID": "lower", "precision": "higher", "recall": "higher"}
     assert tables["test"].better == better | {"density": "higher", "coverage": "higher"}
     found = tables["test"].scores
@@ -201,6 +207,40 @@ def test_an_image_that_is_no_number_is_infinitely_far():
     assert ImageScores(data, drawing({"broken": images}), "pixels", 500).evaluate("broken") == {"fid": np.inf}
 
 
+def conditional():
+    """Return the draw of a generator whose pixels are the class asked for, of three."""
+    gan = SimpleNamespace(
+        prior=lambda key, number: jnp.zeros((number, 1)),
+        generate=lambda params, extra, z, given: jnp.broadcast_to(
+            given.argmax(-1)[:, None, None, None], (len(z), 8, 8, 1)
+        ),
+    )
+    return drawer(gan, lambda index: jax.nn.one_hot(index % 3, 3))
+
+
+def several():
+    """Return the draw of three generators, whose pixels are their numbers."""
+    gan = SimpleNamespace(
+        generator=SimpleNamespace(heads=3),
+        prior=lambda key, number: jnp.zeros((number, 1)),
+        generate=lambda params, extra, z, given: jnp.broadcast_to(
+            jnp.arange(3)[:, None, None, None], (len(z), 3, 8, 8, 1)
+        ),
+    )
+    return one_each(gan, drawer(gan))
+
+
+@pytest.mark.parametrize("make", [conditional, several])
+def test_what_an_example_is_asked_to_be_is_not_of_the_pieces_that_examples_come_in(make, monkeypatch):
+    scores = ImageScores(Plain(load("digits")), make(), "pixels", 720)
+    monkeypatch.setattr("experiments.common.image_scores.to_pixels", lambda x: x)
+    state = SimpleNamespace(params={}, extra={}, ema={})
+    for piece in (100, 700, 2000):
+        monkeypatch.setattr("experiments.common.image_scores.PIECE", piece)
+        found = np.concatenate(list(scores.pieces(state, 1500)))
+        np.testing.assert_array_equal(found, np.broadcast_to(np.arange(1500).reshape(-1, 1, 1, 1) % 3, found.shape))
+
+
 def test_a_classifier_of_the_images_gives_features_and_an_inception_score(monkeypatch):
     """Here its last features are the pixels, and it reads the class off the first ten."""
 
@@ -214,8 +254,8 @@ def test_a_classifier_of_the_images_gives_features_and_an_inception_score(monkey
     samples = {"every": classes, "one": classes[3:4]}
     data = Plain(load("digits"))
     scores, pixels = (ImageScores(data, drawing(samples), kind, 1000) for kind in ("classifier", "pixels"))
-    every, one = (finished(scores, state, 1000) for state in samples)
-    same = finished(pixels, "every", 1000).scores
+    every, one = (finished(scores, state) for state in samples)
+    same = finished(pixels, "every").scores
     assert {name: every.scores[name] for name in same} == pytest.approx(same)
     assert every.better["Inception score"] == "higher"
     assert 9.5 < every.scores["Inception score"] < 10

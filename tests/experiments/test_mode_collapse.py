@@ -1,5 +1,7 @@
 """The comparison of stabilisers: every one plays, none takes another's examples, one that diverges decides nothing."""
 
+from types import SimpleNamespace
+
 import jax
 import numpy as np
 import pytest
@@ -9,6 +11,8 @@ from experiments.mode_collapse import STABILISERS, Config, K, build, contender
 from jaxgen.game import repeats
 from jaxgen.games.gan import D, G
 from jaxgen.games.side_by_side import side_by_side
+from jaxgen.run.best import watched
+from jaxgen.run.experiment import Result
 from jaxgen.step import init, make_step
 
 SMALL = Config(generator_hidden=(4, 4), discriminator_hidden=(4, 4), stabilisers=tuple(STABILISERS), generators=3)
@@ -67,18 +71,60 @@ def test_options_that_do_not_fit_a_stabiliser_are_refused(options, message):
     Config().check()
 
 
-def test_one_that_diverges_does_not_choose_the_checkpoint(monkeypatch):
-    class Fixed:
-        watch, mode = "loss", "max"
+class Fixed:
+    """Scores that are what they were made with."""
 
-        def __init__(self, value):
-            self.value = value
+    watch, mode = "loss", "max"
 
-        def evaluate(self, state):
-            return {"loss": self.value}
+    def __init__(self, value):
+        self.value = value
 
-    values = iter([1.0, 1e9, 2.0])
+    def evaluate(self, state):
+        return {"loss": self.value, "modes": 8, "other": 0}
+
+    def finish(self, state, progress):
+        return Result({"modes": self.value}, "Told.", {"modes": 8}, {"modes": "of 8"}, {"modes": "higher"})
+
+
+@pytest.fixture
+def fixed(monkeypatch):
+    """The experiment of two stabilisers with scores 1 and 2."""
+    values = iter([1.0, 2.0, 3.0])  # the last are of training examples
     monkeypatch.setattr(mode_collapse, "scores_of", lambda *arguments: Fixed(next(values)))
-    experiment = build(Config(stabilisers=("none", "noise", "r1")))
-    assert experiment.evaluate(None) == {"watched": 2.0}
-    assert (experiment.watch, experiment.watch_mode) == ("watched", "max")
+    return build(Config(stabilisers=("none", "r1")))
+
+
+def trained(*gone):
+    """Return a state in which these stabilisers have diverged."""
+    names = ("none", "r1")
+    return SimpleNamespace(
+        params={
+            f"{name}/{network}": np.array([1, np.nan if name in gone else 2]) for name in names for network in (D, G)
+        }
+    )
+
+
+def test_every_stabiliser_has_a_best_checkpoint_of_its_own(fixed):
+    found = fixed.evaluate(trained())
+    assert found == {"none/loss": 1.0, "r1/loss": 2.0, "none/modes": 8, "r1/modes": 8}
+    np.testing.assert_array_equal(watched(fixed, found), [1.0, 2.0])
+    assert (fixed.watch_mode, fixed.parts) == ("max", ("none", "r1"))
+
+
+@pytest.mark.parametrize(
+    ("gone", "scores"), [((), [1, 2]), (("none",), [np.nan, 2]), (("none", "r1"), [np.nan, np.nan])]
+)
+def test_one_that_diverged_has_no_scores_and_the_others_have_theirs(gone, scores, fixed):
+    result = fixed.finish(trained(*gone), None)
+    names = ["modes, none", "modes, r1"]
+    np.testing.assert_equal(dict(result.scores), dict(zip(names, scores, strict=True)))
+    assert [dict(table) for table in result[2:5]] == [dict.fromkeys(names, one) for one in (8, "of 8", "higher")]
+    assert list(result.pictures) == ["modes"]
+
+
+def test_who_diverged_is_told_and_in_no_mean(fixed):
+    results = [fixed.finish(trained(*gone), None) for gone in ((), ("none",), ("none", "r1"), ("none",))]
+    summed = fixed.summarise(results)
+    assert [summed.scores[name]["mean"] for name in ("modes, none", "modes, r1")] == [1, 2]
+    assert summed.protocol.endswith("no mean: none (3 of 4 seeds), r1 (1 of 4 seeds).")
+    assert "iverged" not in fixed.summarise(results[:1]).protocol

@@ -4,7 +4,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxgen.games.side_by_side import alone, own, side_by_side
+from jaxgen.games.side_by_side import alone, joined, own, side_by_side
 from jaxgen.games.vae import grow, vae_game
 from jaxgen.models.vae import BERNOULLI, VAE, Decoder, Encoder
 from jaxgen.nn.mlp import MLP
@@ -42,6 +42,18 @@ def test_each_game_plays_as_it_does_alone():
         assert expected.extra
         assert expected.ema
         assert_same(alone(name, state), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_states_of_each_game_alone_make_that_of_both():
+    games = {"slow": deterministic(0.01), "fast": deterministic(0.1)}
+    batch = toy_gan.batch(jax.random.key(1), 12)
+    first, second = (init(side_by_side(games), jax.random.key(seed), batch) for seed in range(2))
+    assert_same(joined({name: alone(name, first) for name in games}), first)
+    mixed = joined({"slow": alone("slow", first), "fast": alone("fast", second)})
+    assert jax.tree.structure(mixed) == jax.tree.structure(first)
+    for name, source in (("slow", first), ("fast", second)):
+        for field in ("params", "extra", "opt_state", "ema"):
+            assert_same(own(name, getattr(mixed, field)), own(name, getattr(source, field)))
 
 
 @pytest.mark.slow

@@ -105,7 +105,7 @@ def test_several_scores_of_several_things_are_one_table(folder):
     ]
     assert rows == [
         ["", "modes (nats)", "kl ↓ (nats)"],
-        ["none", "7.5 ± 0.5", "0.25baseline 0.4"],
+        ["none", "7.5 ± 0.52 seeds: 7, 8", "0.25baseline 0.4"],
         ["&lt;r1&gt;, twice", "8", "0.5baseline 0.375"],
         ["", "baseline 8", ""],
     ]
