@@ -1,5 +1,6 @@
 """The comparison of stabilisers: every one plays, none takes another's examples, one that diverges decides nothing."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import jax
@@ -61,6 +62,16 @@ def test_clipping_clips():
         ({"stabilisers": ("smoothing",), "loss": "hinge"}, "--stabilisers smoothing: --smooth is for --loss minimax"),
         ({"stabilisers": ("k steps",), "simultaneous": True}, "--stabilisers k steps: --simultaneous players take one"),
         ({"stabilisers": ("none", "several generators"), "noise": 0.1}, "several generators have --noise 0.0 only"),
+        ({"smooth": 0.2}, "--smooth is for --stabilisers smoothing, got none, packing"),
+        (
+            {"smooth": 1.0, "stabilisers": ("smoothing",)},
+            "--stabilisers smoothing: --smooth must be at least 0 and below",
+        ),
+        (
+            {"penalty_centre": 0.5, "stabilisers": ("none", "r1")},
+            "--penalty-centre is for --stabilisers gradient or one-",
+        ),
+        ({"penalty_centre": -1.0}, "--stabilisers gradient: --penalty-centre must be at least 0"),
         ({"stabilisers": ("none", "clip")}, "must be among none, unrolled"),
         ({"stabilisers": ("none", "none")}, "each once"),
     ],
@@ -69,6 +80,18 @@ def test_options_that_do_not_fit_a_stabiliser_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         Config(**options).check()
     Config().check()
+
+
+def test_smoothing_and_a_centre_are_of_the_stabilisers_that_they_fit(monkeypatch):
+    monkeypatch.setattr(mode_collapse, "game_of", lambda one, gan, examples: one)
+    config = replace(SMALL, smooth=0.2, penalty_centre=0.5)
+    config.check()
+    found = {name: game(name, config) for name in STABILISERS if name not in ("k steps", "several generators")}
+    assert {name for name, one in found.items() if one.smooth == 0.2} == {"smoothing"}
+    assert {name for name, one in found.items() if one.penalty_centre == 0.5} == {"gradient", "one-sided"}
+    assert {one.smooth for one in found.values()} == {0, 0.2}
+    ground = replace(config, penalty="one-sided")
+    assert game("none", ground).penalty_centre == 0.5 and game("r1", ground).penalty_centre == 1
 
 
 class Fixed:

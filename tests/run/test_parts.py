@@ -6,6 +6,7 @@ Every network here is a number that counts the steps it was trained for, so that
 import json
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +21,7 @@ from jaxgen.run.cli import main
 from jaxgen.run.divergence import fallen
 from jaxgen.run.experiment import Common, Experiment, Result
 from jaxgen.run.seeds import spread
+from jaxgen.run.start import started
 from jaxgen.step import STEPS
 
 SEEDS = 4
@@ -156,6 +158,11 @@ def test_one_seed_tells_its_steps_by_part(lost, tmp_path):
     assert result["best_step"] == {"early": 4, "late": 8, "wild": 12}
     np.testing.assert_equal(result["scores"], {"steps, early": 4.0, "steps, late": 8.0, "steps, wild": np.nan})
     assert [row["note"] for row in rows if "note" in row] == ["wild has diverged by step 8, the others go on"]
+
+
+def test_no_run_starts_from_several_games(whole):
+    with pytest.raises(ValueError, match=r"needs a run of one game, .* has early, late, wild"):
+        started(counter(), SimpleNamespace(start_from=whole))
 
 
 def test_what_is_nan_is_in_no_mean():
