@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for point in results[name]:
             print(
                 f"{AXES[name].model}, {name} {point['value']}: {spread(point['step_milliseconds'])} ms a step, "
-                f"compile {point['compile_seconds']:.1f} s"
+                f"compile {point['compile_seconds']:.1f} s, after {point['start_seconds']:.1f} s of start"
             )
     if path is not None:
         path.write_text(json.dumps({"machine": about, "axes": results}, indent=2) + "\n")
@@ -103,6 +103,7 @@ def measured(axis: Axis, *, rounds: int, steps: int) -> list[dict[str, Any]]:
     return [
         {
             "value": value,
+            "start_seconds": training.start_seconds,
             "compile_seconds": training.compile_seconds["many"],
             "step_milliseconds": quartiles(1e3 * np.array(own)),
         }

@@ -24,7 +24,8 @@ def timed_compile(function: Any, *arguments: Any) -> tuple[Compiled, float]:
 class Training:
     """A state that moves on with every call; `single` and `many` return the seconds their steps took.
 
-    compile_seconds: of each of the two programs, tracing included.
+    start_seconds: to make the state, its compilation included. compile_seconds: of each of the two programs, tracing
+    included.
     """
 
     def __init__(
@@ -58,7 +59,9 @@ class Training:
         if members:
             step, start = jax.vmap(step), jax.vmap(start, (0, None, 0))
         keys = jax.random.split(jax.random.key(0), members) if members else jax.random.key(0)
-        self.state = compiled.place(jax.jit(start)(keys, self.data, self._rows[0]))
+        began = time.perf_counter()
+        self.state = jax.block_until_ready(compiled.place(jax.jit(start)(keys, self.data, self._rows[0])))
+        self.start_seconds = time.perf_counter() - began
         self._step = step
         single = jax.jit(lambda state, data, indices: step(state, take(data, indices, indices)), donate_argnums=0)
         if devices > 1:  # one step, as a chunk of one
