@@ -38,7 +38,8 @@ class Common:
     parallel: Literal["jit", "pmap"] = "jit"
     """how: one program in global view, or one program a device"""
     precision: Literal["float32", "bfloat16", "float64"] = "float32"
-    """type networks compute in; parameters, losses and sums keep float32 under bfloat16"""
+    """type networks compute in; parameters, losses and sums keep float32 under bfloat16. A GPU multiplies float32 with
+    ten bits unless JAX_DEFAULT_MATMUL_PRECISION=highest is set"""
     accumulate: int = 1
     """slices of the batch whose gradients are averaged, one after the other, to save memory"""
     data_on: Literal["device", "host"] | None = None
