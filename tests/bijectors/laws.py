@@ -23,8 +23,13 @@ def made(bijector, shape, condition=None, batch=3, spread=0.5):
         x = jnp.asarray(rng.uniform(size=x.shape))
     if condition is not None:
         condition = jnp.asarray(rng.normal(size=(batch, *condition)))
-    start = jax.eval_shape(bijector.init, jax.random.key(0), x, condition)
-    return moved(jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), start), spread), x, condition
+    return shaped(bijector, x, condition, spread=spread), x, condition
+
+
+def shaped(module, *arguments, spread=0.5):
+    """Return random variables of the shapes that the module starts with; nothing is compiled."""
+    start = jax.eval_shape(module.init, jax.random.key(0), *arguments)
+    return moved(jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), start), spread)
 
 
 def moved(variables, spread):
