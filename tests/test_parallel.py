@@ -176,8 +176,8 @@ def test_members_equal_each_alone(how, setting):
     states = jax.vmap(lambda key: init(game, key, data))(jnp.stack(keys))
     index = np.stack(orders, axis=1)
     states, _ = compiled.run(compiled.place(states), compiled.place(data), index, index, 10)
+    alone = compile_steps(game, **how)
     for i, key in enumerate(keys):
-        alone = compile_steps(game, **how)
         state, _ = alone.run(alone.place(init(game, key, data)), alone.place(data), orders[i], orders[i], 10)
         assert_same(jax.tree.map(lambda a, i=i: a[i], states), state, rtol=1e-5, atol=1e-5)
 
@@ -204,8 +204,8 @@ def test_accumulated_gradients_equal_those_of_the_large_batch(slices):
     game = deterministic(toy_gan.simultaneous(optax.sgd(0.1)))
     batch = toy_gan.batch(KEY, 16)
     state = init(game, KEY, batch)
-    whole, metrics = make_step(game, gradient_norms=True)(state, batch)
-    parts, measured = make_step(game, accumulate=slices, gradient_norms=True)(state, batch)
+    whole, metrics = jax.jit(make_step(game, gradient_norms=True))(state, batch)
+    parts, measured = jax.jit(make_step(game, accumulate=slices, gradient_norms=True))(state, batch)
     assert_same(parts.params, whole.params, rtol=1e-5, atol=1e-6)
     assert_same(measured, metrics, rtol=1e-5, atol=1e-6)
     assert parts.extra["discriminator"]["seen"] == slices
@@ -215,8 +215,8 @@ def test_accumulated_repeats_equal_those_of_the_large_batch():
     game = deterministic(toy_gan.alternating(optax.sgd(0.1), repeats=3))
     batch = toy_gan.batch(KEY, 24)
     state = init(game, KEY, batch)
-    whole, _ = make_step(game)(state, batch)
-    parts, _ = make_step(game, accumulate=2)(state, batch)
+    whole, _ = jax.jit(make_step(game))(state, batch)
+    parts, _ = jax.jit(make_step(game, accumulate=2))(state, batch)
     assert_same(parts.params, whole.params, rtol=1e-5, atol=1e-6)
     assert_same(parts.ema, whole.ema, rtol=1e-5, atol=1e-6)
 

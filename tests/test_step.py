@@ -72,7 +72,7 @@ def test_joint_move_equals_separate_gradients():
     game = toy_gan.simultaneous(optax.sgd(1.0))
     batch = toy_gan.batch(KEY)
     state = init(game, KEY, batch)
-    after, metrics = make_step(game, gradient_norms=True)(state, batch)
+    after, metrics = jax.jit(make_step(game, gradient_norms=True))(state, batch)
     key = jax.random.fold_in(jax.random.fold_in(jax.random.fold_in(state.key, 0), 0), 0)
     for name in ("discriminator", "generator"):
 
@@ -113,15 +113,19 @@ def test_repeats_count_and_average_their_metrics():
     assert state.extra["discriminator"]["seen"] == 6  # five repeats of one phase and one of the other
     by_hand, total, whole = init(game, KEY, batch), 0.0, split(batch, 5)["x"]
     one = game._replace(phases=(game.phases[0]._replace(repeats=1),), ema={})
-    for j in range(5):
-        # The step number chooses the keys; a phase on its own folds in repeat 0, so the noise is given as j by hand.
-        key = jax.random.fold_in(jax.random.fold_in(jax.random.fold_in(by_hand.key, 0), 0), j)
 
-        def loss(params, state, batch, _, key=key):
+    @jax.jit
+    def step(state, batch, j):
+        # The step number chooses the keys; a phase on its own folds in repeat 0, so the noise is given as j by hand.
+        key = jax.random.fold_in(jax.random.fold_in(jax.random.fold_in(state.key, 0), 0), j)
+
+        def loss(params, state, batch, _):
             return game.phases[0].loss(params, state, batch, key)
 
-        step = make_step(one._replace(phases=(one.phases[0]._replace(loss=loss),)))
-        by_hand, measured = step(by_hand.replace(step=jnp.int32(0)), {"x": whole[j]})
+        return make_step(one._replace(phases=(one.phases[0]._replace(loss=loss),)))(state, batch)
+
+    for j in range(5):
+        by_hand, measured = step(by_hand.replace(step=jnp.int32(0)), {"x": whole[j]}, j)
         total += measured["discriminator/loss"] / 5
     np.testing.assert_allclose(metrics["discriminator/loss"], total, rtol=1e-5)
     assert_same(state.params["discriminator"], by_hand.params["discriminator"], rtol=1e-5, atol=1e-6)
@@ -133,8 +137,9 @@ def test_ema_follows_its_recurrence():
     state = init(game, KEY, batch)
     expected = state.params["generator"]
     assert_same(state.ema["generator"], expected)
+    step = jax.jit(make_step(game))
     for _ in range(3):
-        state, _ = make_step(game)(state, batch)
+        state, _ = step(state, batch)
         expected = jax.tree.map(lambda e, p: 0.9 * e + 0.1 * p, expected, state.params["generator"])
     assert_same(state.ema["generator"], expected, rtol=1e-5, atol=1e-6)
 

@@ -80,11 +80,16 @@ def test_the_passes_have_the_gradient_of_the_implicit_function(double):
     flow = Autoregressive(SMALL, affine())
     variables, y, _ = made(flow, (4,), batch=1)
     flat, restore = ravel_pytree(variables)
-    x = flow.apply(variables, y, method="inverse")[0]
-    found = jax.jacrev(lambda flat: flow.apply(restore(flat), y, method="inverse")[0][0])(flat)
-    by_theta = jax.jacrev(lambda flat: flow.apply(restore(flat), x)[0][0])(flat)
-    by_x = jax.jacrev(lambda x: flow.apply(variables, x[None])[0][0])(x[0])
-    chex.assert_trees_all_close(found, -jnp.linalg.solve(by_x, by_theta), atol=1e-9)
+
+    @jax.jit
+    def slopes(flat):
+        x = flow.apply(restore(flat), y, method="inverse")[0]
+        found = jax.jacrev(lambda flat: flow.apply(restore(flat), y, method="inverse")[0][0])(flat)
+        by_theta = jax.jacrev(lambda flat: flow.apply(restore(flat), x)[0][0])(flat)
+        return found, by_theta, jax.jacrev(lambda x: flow.apply(restore(flat), x[None])[0][0])(x[0])
+
+    found, by_theta, by_x = slopes(flat)
+    chex.assert_trees_all_close(found, jnp.asarray(-np.linalg.solve(by_x, by_theta)), atol=1e-9)
 
 
 def test_it_starts_as_the_identity_with_a_last_layer_of_zeros():

@@ -63,8 +63,15 @@ def test_a_linear_drift_is_the_exponential_of_its_matrix(double):
     chex.assert_trees_all_close(log_det, jnp.full(4, jnp.trace(LINEAR.astype(x.dtype))), atol=1e-7)
 
 
-@pytest.mark.parametrize("solver", ["tsit5", "dopri5"])
-@pytest.mark.parametrize("adjoint", ["checkpointed", "backsolve"])
+@pytest.mark.parametrize(
+    ("solver", "adjoint"),
+    [
+        ("tsit5", "checkpointed"),
+        ("dopri5", "backsolve"),
+        pytest.param("tsit5", "backsolve", marks=pytest.mark.slow),
+        pytest.param("dopri5", "checkpointed", marks=pytest.mark.slow),
+    ],
+)
 def test_the_gradient_is_that_of_the_closed_form(solver, adjoint, double):
     flow = Continuous(Linear(), solver=solver, adjoint=adjoint, tolerance=1e-8)
     x = jax.random.normal(KEY, (4, 3), jnp.float64)

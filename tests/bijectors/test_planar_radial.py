@@ -37,8 +37,9 @@ def test_what_the_network_says_is_added_to_the_parameters_of_each_example(layer,
     pairs = zip(names, said, strict=True)
     added = {name: params[name][None] + jnp.reshape(part, (-1, *params[name].shape)) for name, part in pairs}
     for way in ("forward", "inverse"):
-        found = layer(NET).apply(variables, x, condition, method=way)
-        each = jax.vmap(lambda own, x, way=way: layer().apply({"params": own}, x[None], method=way))(added, x)
+        found = jax.jit(partial(layer(NET).apply, method=way))(variables, x, condition)
+        one = partial(layer().apply, method=way)
+        each = jax.jit(jax.vmap(lambda own, x, one=one: one({"params": own}, x[None])))(added, x)
         chex.assert_trees_all_close(found, (each[0][:, 0], each[1][:, 0]), atol=1e-9)
 
 
@@ -46,11 +47,14 @@ def test_what_the_network_says_is_added_to_the_parameters_of_each_example(layer,
 def test_a_network_starts_as_no_network_and_a_condition_without_one_is_left_out(layer):
     x, condition = jax.random.normal(KEY, (4, 3)), jnp.ones((4, 2))
     net = partial(DenseConditioner, hidden=(4,))
-    params = layer(net).init(KEY, x, condition)["params"]
-    own = {name: value for name, value in params.items() if name != "DenseConditioner_0"}
-    chex.assert_trees_all_close(
-        layer(net).apply({"params": params}, x, condition), layer().apply({"params": own}, x, condition), atol=1e-6
-    )
+
+    @jax.jit
+    def both(x, condition):
+        params = layer(net).init(KEY, x, condition)["params"]
+        own = {name: value for name, value in params.items() if name != "DenseConditioner_0"}
+        return layer(net).apply({"params": params}, x, condition), layer().apply({"params": own}, x, condition)
+
+    chex.assert_trees_all_close(*both(x, condition), atol=1e-6)
 
 
 @pytest.mark.parametrize("layer", [Planar, Radial])
@@ -88,8 +92,8 @@ def test_any_parameters_are_invertible(layer, spread, double):
 def test_round_trip_in_single(layer):
     x = jax.random.normal(jax.random.key(1), (100, 3))
     variables = moved(layer.init(KEY, x), 1.0)
-    y, log_det = layer.apply(variables, x)
-    back, minus = layer.apply(variables, y, method="inverse")
+    y, log_det = jax.jit(layer.apply)(variables, x)
+    back, minus = jax.jit(partial(layer.apply, method="inverse"))(variables, y)
     chex.assert_trees_all_close(back, x, atol=3e-5)
     chex.assert_trees_all_close(minus, -log_det, atol=1e-4)
 
@@ -97,11 +101,12 @@ def test_round_trip_in_single(layer):
 @pytest.mark.parametrize("spread", [0.1, 1.0, 10.0])
 def test_planar_keeps_w_u_above_minus_one(spread, double):
     """From the layer itself: u is where it moves x, over tanh."""
+    apply = jax.jit(Planar().apply)
     for key in range(20):
         w, u = spread * jax.random.normal(jax.random.key(key), (2, 3))
         params = {"params": {"w": w, "u": u, "b": jnp.zeros(())}}
         x = (0.3 * w / jnp.abs(w).max())[None]
-        y, log_det = Planar().apply(params, x)
+        y, log_det = apply(params, x)
         bent = jnp.tanh(x @ w)[:, None]
         along = float(((y - x) / bent)[0] @ w)
         assert along > -1 - 1e-12 and jnp.isfinite(log_det).all()
@@ -117,7 +122,7 @@ def test_planar_without_u_is_the_identity():
 def test_planar_without_w_is_finite_with_its_gradient():
     x = jax.random.normal(KEY, (5, 3))
     params = {"params": {"w": jnp.zeros(3), "u": jnp.ones(3), "b": jnp.ones(())}}
-    value, gradient = jax.value_and_grad(lambda p: sum(a.sum() for a in Planar().apply(p, x)))(params)
+    value, gradient = jax.jit(jax.value_and_grad(lambda p: sum(a.sum() for a in Planar().apply(p, x))))(params)
     chex.assert_tree_all_finite((value, gradient))
 
 
@@ -125,17 +130,17 @@ def test_planar_without_w_is_finite_with_its_gradient():
 def test_the_root_solves_its_equation_with_its_derivatives(stretch, double):
     a = jnp.linspace(-4, 4, 41)
     target = a + (stretch - 1) * jnp.tanh(a)
-    found = solve(target, jnp.asarray(stretch))
+    found = jax.jit(solve)(target, jnp.asarray(stretch))
     chex.assert_trees_all_close(found + (stretch - 1) * jnp.tanh(found), target, atol=1e-12)
     a = found[jnp.abs(found) > 0.1]
     target = a + (stretch - 1) * jnp.tanh(a)
     slope = 1 + (stretch - 1) / jnp.cosh(a) ** 2
     first = jax.grad(lambda t: solve(t[None], jnp.asarray(stretch))[0])
-    chex.assert_trees_all_close(jax.vmap(first)(target), 1 / slope, rtol=1e-6)
+    chex.assert_trees_all_close(jax.jit(jax.vmap(first))(target), 1 / slope, rtol=1e-6)
     bend = -2 * (stretch - 1) * jnp.tanh(a) / jnp.cosh(a) ** 2
-    chex.assert_trees_all_close(jax.vmap(jax.grad(first))(target), -bend / slope**3, rtol=1e-5, atol=1e-9)
-    by_stretch = jax.vmap(jax.grad(lambda s, t: solve(t[None], s)[0]), (None, 0))(jnp.asarray(stretch), target)
-    chex.assert_trees_all_close(by_stretch, -jnp.tanh(a) / slope, rtol=1e-6)
+    chex.assert_trees_all_close(jax.jit(jax.vmap(jax.grad(first)))(target), -bend / slope**3, rtol=1e-5, atol=1e-9)
+    by_stretch = jax.jit(jax.vmap(jax.grad(lambda s, t: solve(t[None], s)[0]), (None, 0)))
+    chex.assert_trees_all_close(by_stretch(jnp.asarray(stretch), target), -jnp.tanh(a) / slope, rtol=1e-6)
 
 
 def test_radial_is_equation_14(double):
@@ -156,11 +161,12 @@ def test_radial_is_equation_14(double):
 def test_radial_is_finite_at_its_centre_with_its_gradient(way):
     x = jnp.ones((2, 3))
     params = {"params": {"centre": jnp.ones(3), "alpha": jnp.ones(()), "stretch": jnp.array(-2.0)}}
-    y, log_det = Radial().apply(params, x, method=way)
+    apply = partial(Radial().apply, method=way)
+    y, log_det = jax.jit(apply)(params, x)
     chex.assert_trees_all_close(y, x, atol=1e-6)
     stretch = np.log1p((np.e - 1) * np.exp(-2.0))
     chex.assert_trees_all_close(log_det, jnp.full(2, (1 if way == "forward" else -1) * 3 * np.log(stretch)), rtol=1e-5)
-    gradient = jax.grad(lambda p, x: sum(a.sum() for a in Radial().apply(p, x, method=way)), (0, 1))(params, x)
+    gradient = jax.jit(jax.grad(lambda p, x: sum(a.sum() for a in apply(p, x)), (0, 1)))(params, x)
     chex.assert_tree_all_finite(gradient)
 
 

@@ -1,5 +1,7 @@
 """The spline against its definition: monotone, smooth at the knots, the identity beyond them."""
 
+import functools
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -14,6 +16,7 @@ KEY = jax.random.key(0)
 SETTINGS = [(1, 3.0), (2, 1.0), (8, 3.0), (20, 7.5)]
 
 
+@functools.cache
 def rational_quadratic(bins=8, bound=3.0):
     spline = uncompiled(bins, bound)
     return Elementwise(spline.size, jax.jit(spline.forward), jax.jit(spline.inverse))
@@ -69,12 +72,11 @@ def test_inverse_undoes_forward_in_single(spread):
 def test_the_log_slope_is_that_of_the_derivative_both_ways(bins, bound):
     with jax.enable_x64(True):
         spline = rational_quadratic(bins, bound)
-        for p in drawn(bins, (4,), 1.0, jnp.float64):
-            x = jnp.asarray(grid(bound, 101))
-            for function in (spline.forward, spline.inverse):
-                slope = jax.vmap(jax.grad(lambda x, f=function, p=p: f(x, p)[0]))(x)
-                log_slope = jax.vmap(lambda x, f=function, p=p: f(x, p)[1])(x)
-                chex.assert_trees_all_close(log_slope, jnp.log(slope), atol=1e-9)
+        x, p = jnp.asarray(grid(bound, 101)), drawn(bins, (4,), 1.0, jnp.float64)
+        for function in (spline.forward, spline.inverse):
+            one = jax.value_and_grad(function, has_aux=True)
+            (_, log_slope), slope = jax.jit(jax.vmap(jax.vmap(one, (0, None)), (None, 0)))(x, p)
+            chex.assert_trees_all_close(log_slope, jnp.log(slope), atol=1e-9)
 
 
 @pytest.mark.parametrize("bins, bound", SETTINGS)
@@ -155,7 +157,8 @@ def test_the_derivative_at_knots_and_bounds_is_the_slope_there():
 def test_parameters_have_no_gradient_in_the_tails():
     spline = rational_quadratic()
     p = drawn(8, (3,))
-    gradient = jax.grad(lambda p: sum(a.sum() for a in spline.forward(jnp.array([-4.0, 3.0, 99.0]), p)))(p)
+    x = jnp.array([-4.0, 3.0, 99.0])
+    gradient = jax.jit(jax.grad(lambda p: sum(a.sum() for a in spline.forward(x, p))))(p)
     chex.assert_trees_all_equal(gradient, jnp.zeros_like(p))
 
 
@@ -167,7 +170,7 @@ def test_every_parameter_has_a_gradient():
         y, log_slope = spline.forward(x, jnp.broadcast_to(p[None], (100, spline.size)))
         return (y**2).sum() + jnp.sin(log_slope).sum()
 
-    assert (jnp.abs(jax.grad(loss)(drawn(8, (1,))[0])) > 1e-3).all()
+    assert (jnp.abs(jax.jit(jax.grad(loss))(drawn(8, (1,))[0])) > 1e-3).all()
 
 
 def test_no_bin_or_slope_falls_below_the_least():
@@ -182,7 +185,7 @@ def test_no_bin_or_slope_falls_below_the_least():
 def test_any_leading_shape(shape):
     spline = rational_quadratic(4)
     x, p = 2 * jax.random.normal(KEY, shape), drawn(4, shape)
-    y, log_slope = uncompiled(4).forward(x, p)
+    y, log_slope = (uncompiled(4) if shape == (4, 3) else spline).forward(x, p)
     chex.assert_shape([y, log_slope], shape)
     one_by_one = jax.jit(jax.vmap(spline.forward))(x.reshape(-1), p.reshape(-1, spline.size))
     chex.assert_trees_all_close((y.reshape(-1), log_slope.reshape(-1)), one_by_one, atol=1e-5)

@@ -26,13 +26,17 @@ def jitter(key, x):
     return x + 0.1 * jax.random.normal(key, x.shape)
 
 
+def start(game):
+    return jax.jit(lambda: init(game, KEY, {"x": X}))()
+
+
 CLUSTERING = Clustering(Clusterer(3, (16,)), jitter, settle=100, attempts=3)
 
 
 def test_groups_are_found_without_a_label_and_the_information_grows():
     nothing = Game(lambda key, batch: ({}, {}), {}, ())
     game = beside(nothing, CLUSTERING, optax.adam(1e-2))
-    state, step = init(game, KEY, {"x": X}), make_step(game)
+    state, step = start(game), make_step(game)
     run = jax.jit(lambda s: jax.lax.scan(lambda s, _: step(s, {"x": X}), s, None, length=300))
     state, metrics = run(state)
     assert metrics["clusterer/information"][0] < 0.9 < metrics["clusterer/information"][-1] <= np.log(3)
@@ -41,7 +45,7 @@ def test_groups_are_found_without_a_label_and_the_information_grows():
 
 
 def test_the_attempt_with_the_most_information_is_the_one_that_is_read():
-    params, extra = CLUSTERING.init(KEY, X)
+    params, extra = jax.jit(CLUSTERING.init)(KEY, X)
     for best in range(3):
         chosen = {**extra, "information": jnp.zeros(3).at[best].set(1.0)}
         own = jax.tree.map(lambda a, n=best: a[n], {"params": params, "batch_stats": extra["batch_stats"]})
@@ -65,7 +69,7 @@ def test_beside_a_gan_it_learns_from_real_examples_and_the_generator_from_it():
     assert (terms["category"].discriminator, terms["category"].generator) == (0.0, 2.0)
     plain = gan_game(gan, non_saturating, tx=tx, terms=terms, adversarial=0.0)
     game = beside(plain, CLUSTERING, optax.sgd(0.1))
-    state = init(game, KEY, {"x": X})
+    state = start(game)
     clusters, *rest = game.phases
     after = jax.jit(make_step(game._replace(phases=(clusters,))))(state, {"x": X})[0]
     for name in (D, G):
@@ -90,7 +94,7 @@ def test_the_generators_term_is_the_surprise_of_the_best_attempt():
     terms = information(None, 3, 0, clustering=CLUSTERING)
     tx = {D: optax.sgd(0.1), G: optax.sgd(0.1)}
     game = beside(gan_game(gan, non_saturating, tx=tx, terms=terms), CLUSTERING, optax.sgd(0.1))
-    state = init(game, KEY, {"x": X})
+    state = start(game)
     z = gan.prior(KEY, 6)
     fake = gan.generate(state.params, state.extra, z)
     judged = gan.judge(state.params, state.extra, fake)
@@ -102,7 +106,7 @@ def test_the_generators_term_is_the_surprise_of_the_best_attempt():
 
 def test_attempts_compete_until_they_settle_and_go_on_learning():
     game = beside(Game(lambda key, batch: ({}, {}), {}, ()), CLUSTERING, optax.sgd(0.1))
-    state, step = init(game, KEY, {"x": X}), jax.jit(make_step(game))
+    state, step = start(game), jax.jit(make_step(game))
     for age, moves in [(99, True), (100, False)]:
         before = aged(state, age)
         after = step(before, {"x": X})[0]

@@ -21,8 +21,12 @@ def made():
     return vae, {"x": x, "label": LABEL}
 
 
+def start(game, batch):
+    return jax.jit(lambda: init(game, KEY, batch))()
+
+
 def steps(game, batch, count=3):
-    state, step = init(game, KEY, batch), jax.jit(make_step(game))
+    state, step = start(game, batch), jax.jit(make_step(game))
     for _ in range(count):
         state, metrics = step(state, batch)
     return state, metrics
@@ -38,7 +42,7 @@ def test_leaving_out_a_class_that_is_not_there_is_the_vaes_own_game():
     np.testing.assert_allclose(measured["vae/kl"], elbo["vae/kl"], rtol=1e-5)
 
 
-@pytest.mark.parametrize("left_out", [0.0, 1.0, 2.0])
+@pytest.mark.parametrize("left_out", [0.0, 2.0])
 def test_examples_of_the_class_change_nothing_and_the_mean_is_of_the_others(left_out):
     vae, batch = made()
     game = left_out_game(vae, optax.sgd(0.1), left_out=left_out)
@@ -47,14 +51,19 @@ def test_examples_of_the_class_change_nothing_and_the_mean_is_of_the_others(left
     jax.tree.map(np.testing.assert_array_equal, one.params, two.params)
     assert one.extra[LEFT_OUT] == left_out
 
-    state = init(game, KEY, batch)
+    state = start(game, batch)
     assert any(jax.tree.leaves(jax.tree.map(lambda a, b: (a != b).any(), one.params, state.params)))
     phase, key = game.phases[0], jax.random.key(4)
-    mean, log_scale = vae.encode(state.params, batch["x"])
-    z = mean + jnp.exp(log_scale) * jax.random.normal(key, mean.shape)
-    kl = (0.5 * (mean**2 + jnp.exp(2 * log_scale) - 1) - log_scale).sum(-1)
-    bound = BERNOULLI.log_likelihood(batch["x"], vae.decode(state.params, z)) - kl
-    loss = phase.loss(state.params, state, batch, key)[0]["vae"]
+
+    @jax.jit
+    def both(params):
+        mean, log_scale = vae.encode(params, batch["x"])
+        z = mean + jnp.exp(log_scale) * jax.random.normal(key, mean.shape)
+        kl = (0.5 * (mean**2 + jnp.exp(2 * log_scale) - 1) - log_scale).sum(-1)
+        bound = BERNOULLI.log_likelihood(batch["x"], vae.decode(params, z)) - kl
+        return phase.loss(params, state, batch, key)[0]["vae"], bound
+
+    loss, bound = both(state.params)
     np.testing.assert_allclose(loss, -bound[left_out != LABEL].mean(), rtol=1e-5)
 
 
@@ -63,7 +72,7 @@ def test_a_batch_of_nothing_else_has_no_loss_and_moves_nothing():
     game = left_out_game(vae, optax.sgd(0.1), left_out=1.0)
     state, metrics = steps(game, {**batch, "label": jnp.ones(8, jnp.int32)})
     assert metrics["vae/loss"] == 0
-    jax.tree.map(np.testing.assert_array_equal, state.params, init(game, KEY, batch).params)
+    jax.tree.map(np.testing.assert_array_equal, state.params, start(game, batch).params)
     np.testing.assert_array_equal(kept(LABEL, 2.0), [1, 0, 1, 0, 1, 1, 1, 1])
 
 
@@ -103,7 +112,7 @@ def test_the_mean_over_devices_is_that_of_all_kept_examples_however_they_are_dea
     ends = []
     for how, devices in (("jit", 1), ("pmap", 4), ("jit", 2)):
         compiled = compile_steps(game, devices=devices, how=how)
-        state = compiled.place(narrow(init(game, KEY, data)))
+        state = compiled.place(narrow(start(game, data)))
         ends.append(compiled.run(state, compiled.place(data), rows, rows, 1))
     for state, metrics in ends[1:]:
         jax.tree.map(

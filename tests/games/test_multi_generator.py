@@ -45,16 +45,16 @@ def test_one_generator_of_several_is_the_plain_game_of_the_difference_of_its_log
 
 def test_heads_share_a_trunk_and_nothing_else():
     gan = several(3)
-    params, _ = gan.init(KEY, X)
+    params, _ = jax.jit(gan.init)(KEY, X)
     z = jax.random.normal(KEY, (4, 3))
-    made = gan.generate(params, {G: {}, D: {}}, z)
+    made = jax.jit(gan.generate)(params, {G: {}, D: {}}, z)
     assert made.shape == (4, 3, 2)
     assert np.abs(made[:, 0] - made[:, 1]).max() > 1e-3
 
     def first(p):
         return (gan.generate({G: p}, {G: {}, D: {}}, z)[:, 0] ** 2).sum()
 
-    gradient = jax.grad(first)(params[G])
+    gradient = jax.jit(jax.grad(first))(params[G])
     touched = {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(gradient)}
     for path, leaf in touched.items():
         own = leaf if "VmapMLP" in path or "VmapDense" in path else None
@@ -67,7 +67,7 @@ def test_heads_share_a_trunk_and_nothing_else():
 
 def test_a_step_of_several_moves_both_and_a_head_too_many_is_refused():
     game = multi_generator_game(several(3), tx=TX, ema=0.5)
-    state = init(game, KEY, {"x": X})
+    state = jax.jit(lambda: init(game, KEY, {"x": X}))()
     after, metrics = jax.jit(make_step(game))(state, {"x": X})
     assert set(metrics) == {f"{D}/loss", f"{G}/loss"}
     for name in (D, G):
@@ -76,7 +76,7 @@ def test_a_step_of_several_moves_both_and_a_head_too_many_is_refused():
     wrong = several(3)._replace(discriminator=MLPDiscriminator((7,), head=Logits(3)))
     with pytest.raises(ValueError, match="several generators: expected logits"):
         game = multi_generator_game(wrong, tx=TX)
-        make_step(game)(init(game, KEY, {"x": X}), {"x": X})
+        jax.eval_shape(lambda: make_step(game)(init(game, KEY, {"x": X}), {"x": X}))
 
 
 def test_the_codes_are_read_off_what_they_made_and_both_players_gain():
@@ -86,7 +86,7 @@ def test_the_codes_are_read_off_what_they_made_and_both_players_gain():
     terms = information(reader, categories, continuous, weight=2.0, smooth=0.5)
     assert [(term.discriminator, term.generator) for term in terms.values()] == [(2.0, 2.0), (0.5, 0.5)]
     game = gan_game(gan, non_saturating, tx=TX, heads={READER: reader}, terms=terms, adversarial=0.0)
-    state = init(game, KEY, {"x": X})
+    state = jax.jit(lambda: init(game, KEY, {"x": X}))()
 
     # Without an adversarial loss the generator's gradient is that of the codes' surprise, and it is there.
     after = jax.jit(make_step(game))(state, {"x": X})[0]

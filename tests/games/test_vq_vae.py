@@ -23,7 +23,11 @@ def batch(size=16):
 
 def started(tx=None, **options):
     game = vq_vae_game(MODEL, tx or optax.sgd(0.0), codes=5, **options)
-    return game, init(game, KEY, batch())
+    return game, start(game, batch())
+
+
+def start(game, data):
+    return jax.jit(lambda: init(game, KEY, data))()
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (5, 7, 3), (28, 28, 1)])
@@ -78,7 +82,7 @@ def test_without_memory_the_codes_of_a_step_are_the_means_of_their_vectors():
 def play(game, **how):
     data, index = batch(64), Batches(KEY, 64, 32).indices(0, 6)
     compiled = compile_steps(game, **how)
-    state = compiled.place(init(game, KEY, data))
+    state = compiled.place(start(game, data))
     return jax.device_get(compiled.run(state, compiled.place(data), index, index, len(index)))
 
 

@@ -27,13 +27,20 @@ def loop(encode, x):
     return np.stack(jacobians).reshape(len(x), -1, x[0].size)
 
 
-@pytest.mark.parametrize("code", [1, 4, 6, 11])
-@pytest.mark.parametrize("activation", [jax.nn.sigmoid, jnp.tanh, jax.nn.softplus])
+@pytest.mark.parametrize(
+    ("code", "activation"),
+    [*((code, jax.nn.sigmoid) for code in (1, 4, 6, 11)), (4, jnp.tanh), (11, jax.nn.softplus)],
+)
 def test_the_closed_form_of_one_layer_is_the_exact_penalty(code, activation):
     model, params, encode = tied(code, activation=activation)
-    closed = contraction.one_layer(model.slopes(params, X), model.kernel(params, 0))
+
+    @jax.jit
+    def both(x):
+        return contraction.one_layer(model.slopes(params, x), model.kernel(params, 0)), contraction.exact(encode, x)
+
+    closed, exact = both(X)
     assert closed.shape == (5,)
-    np.testing.assert_allclose(closed, contraction.exact(encode, X), rtol=1e-4)
+    np.testing.assert_allclose(closed, exact, rtol=1e-4)
 
 
 def test_the_closed_form_of_a_sigmoid_is_the_papers():
@@ -94,7 +101,7 @@ def test_gradients_of_the_three_forms_agree():
     model, params, _ = tied(4)
 
     def gradient(penalty):
-        return jax.grad(lambda p: penalty(p).sum())(params)["encoder"]["params"]["Dense_0"]["kernel"]
+        return jax.jit(jax.grad(lambda p: penalty(p).sum()))(params)["encoder"]["params"]["Dense_0"]["kernel"]
 
     closed = gradient(lambda p: contraction.one_layer(model.slopes(p, X), model.kernel(p, 0)))
     exact = gradient(lambda p: contraction.exact(partial(model.encode, p), X))

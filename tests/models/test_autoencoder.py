@@ -20,10 +20,16 @@ KEY = jax.random.key(0)
 def test_every_shape_comes_back_and_every_parameter_gets_a_gradient(shape, hidden):
     x = jax.random.uniform(KEY, (5, *shape))
     for model in (mlp_autoencoder(shape, hidden, 2, activation=jnp.tanh), TiedAutoencoder(shape, (*hidden, 2))):
-        params = model.init(KEY, x)
-        assert model.encode(params, x).shape == (5, 2)
-        assert model.reconstruct(params, x).shape == x.shape
-        gradient = jax.grad(lambda p, model=model: squared_error(x, model.reconstruct(p, x)).sum())(params)
+
+        @jax.jit
+        def everything(x, model=model):
+            params = model.init(KEY, x)
+            gradient = jax.grad(lambda p: squared_error(x, model.reconstruct(p, x)).sum())(params)
+            return model.encode(params, x), model.reconstruct(params, x), gradient
+
+        code, back, gradient = everything(x)
+        assert code.shape == (5, 2)
+        assert back.shape == x.shape
         for path, leaf in jax.tree_util.tree_leaves_with_path(gradient):
             assert (leaf != 0).any(), jax.tree_util.keystr(path)
 

@@ -16,14 +16,20 @@ KEY = jax.random.key(0)
 def test_features_come_layer_by_layer_and_every_parameter_gets_a_gradient(body, shape):
     model = Classifier(body, Head(3))
     x = jax.random.uniform(KEY, (4, *shape))
-    params = model.init(KEY, x)
-    features = model.features(params, x)
-    assert features[-1].shape == (4, 6) and model.logits(params, x).shape == (4, 3)
+
+    @jax.jit
+    def everything(x):
+        params = model.init(KEY, x)
+        gradient = jax.grad(lambda p: (model.logits(p, x) * jnp.arange(12.0).reshape(4, 3)).sum())(params)
+        features = model.features(params, x)
+        return features, model.logits(params, x), model.head.apply(params["head"], features[-1]), gradient
+
+    features, logits, expected, gradient = everything(x)
+    assert features[-1].shape == (4, 6) and logits.shape == (4, 3)
     if isinstance(body, ConvFeatures):
         sizes = [(-(-shape[0] // 2**i), -(-shape[1] // 2**i)) for i in range(3)]
         assert [f.shape for f in features[:-1]] == [(4, *s, c) for s, c in zip(sizes, (3, 4, 5), strict=True)]
-    np.testing.assert_array_equal(model.logits(params, x), model.head.apply(params["head"], features[-1]))
-    gradient = jax.grad(lambda p: (model.logits(p, x) * jnp.arange(12.0).reshape(4, 3)).sum())(params)
+    np.testing.assert_array_equal(logits, expected)
     for path, leaf in jax.tree_util.tree_leaves_with_path(gradient):
         assert (leaf != 0).any(), jax.tree_util.keystr(path)
 

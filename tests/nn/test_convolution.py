@@ -29,10 +29,14 @@ def triple(kernel, stride, size, channels=2, features=3, batch=2):
 
 @pytest.mark.parametrize(("kernel", "stride", "size"), CASES)
 def test_the_three_are_adjoint_to_each_other(kernel, stride, size):
-    x, w, u = triple(kernel, stride, size)
-    product = (conv(x, w, stride) * u).sum()
-    np.testing.assert_allclose((x * conv_transpose(u, w, stride, size)).sum(), product, rtol=1e-4, atol=1e-4)
-    np.testing.assert_allclose((w * conv_kernel(x, u, stride, (kernel, kernel))).sum(), product, rtol=1e-4, atol=1e-4)
+    @jax.jit
+    def products(x, w, u):
+        forward = (conv(x, w, stride) * u).sum()
+        backward = (x * conv_transpose(u, w, stride, size)).sum()
+        return forward, backward, (w * conv_kernel(x, u, stride, (kernel, kernel))).sum()
+
+    forward, *others = products(*triple(kernel, stride, size))
+    np.testing.assert_allclose(others, [forward, forward], rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("stock", [False, True])
@@ -44,17 +48,22 @@ def test_layers_equal_flax_forward_and_gradients(kernel, stride, size, stock):
         else (Conv(3, kernel, stride), nn.Conv(3, (kernel,) * 2, (stride,) * 2))
     )
     x = jax.random.normal(KEY, (2, *size, 2))
-    params = ours.init(KEY, x)
-    expected = theirs.init(KEY, x)
+
+    @jax.jit
+    def found(x):
+        def objective(params, x, layer):
+            y = layer.apply(params, x)
+            return jnp.sin(y).sum(), y
+
+        starts = [layer.init(KEY, x) for layer in (ours, theirs)]
+        slope = jax.grad(objective, argnums=(0, 1), has_aux=True)
+        return starts, [slope(starts[0], x, layer) for layer in (ours, theirs)]
+
+    (params, expected), ((gradient, y), (wanted, other)) = found(x)
     assert jax.tree.structure(params) == jax.tree.structure(expected)
     np.testing.assert_array_equal(params["params"]["kernel"], expected["params"]["kernel"])
-
-    def objective(layer):
-        return lambda params, x: jnp.sin(layer.apply(params, x)).sum()
-
-    np.testing.assert_allclose(ours.apply(params, x), theirs.apply(params, x), rtol=1e-4, atol=1e-5)
-    gradients = [jax.grad(objective(layer), argnums=(0, 1))(params, x) for layer in (ours, theirs)]
-    for a, b in zip(*map(jax.tree.leaves, gradients), strict=True):
+    np.testing.assert_allclose(y, other, rtol=1e-4, atol=1e-5)
+    for a, b in zip(jax.tree.leaves(gradient), jax.tree.leaves(wanted), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
 
 
@@ -65,12 +74,13 @@ def test_second_derivatives_equal_flax():
         (Conv(3, 4, 2), nn.Conv(3, (4, 4), (2, 2))),
         (ConvTranspose(3, 4, 2), nn.ConvTranspose(3, (4, 4), (2, 2))),
     ]:
-        params = ours.init(KEY, x)
+        params = jax.jit(ours.init)(KEY, x)
 
         def penalty(params, layer):
             return (jax.grad(lambda x: jnp.sin(layer.apply(params, x)).sum())(x) ** 2).sum()
 
-        for a, b in zip(*(jax.tree.leaves(jax.grad(penalty)(params, layer)) for layer in (ours, theirs)), strict=True):
+        second = jax.jit(jax.grad(penalty), static_argnums=1)
+        for a, b in zip(*(jax.tree.leaves(second(params, layer)) for layer in (ours, theirs)), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxgen.nn.masked import MADE
-from tests.bijectors.laws import moved
+from tests.bijectors.laws import shaped
 
 KEY = jax.random.key(0)
 
@@ -14,7 +14,7 @@ KEY = jax.random.key(0)
 def made(net, size, condition=None, batch=3):
     x = jax.random.normal(jax.random.key(1), (batch, size))
     condition = None if condition is None else jax.random.normal(jax.random.key(2), (batch, condition))
-    return moved(jax.jit(net.init)(KEY, x, condition), 0.5), x, condition
+    return shaped(net, x, condition), x, condition
 
 
 def influence(net, variables, x, condition=None):
