@@ -1,5 +1,7 @@
 """Compiled programs are kept on disk, and taken up from there."""
 
+import os
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -9,7 +11,6 @@ from jaxgen.run import compilation
 
 OPTIONS = (
     "jax_compilation_cache_dir",
-    "jax_compilation_cache_max_size",
     "jax_persistent_cache_min_compile_time_secs",
 )
 
@@ -56,13 +57,16 @@ def test_a_folder_that_is_set_stays(tmp_path):
     assert jax.config.jax_compilation_cache_dir == str(tmp_path / "own")
 
 
-def test_half_of_an_entry_is_thrown_away(tmp_path):
+def test_the_oldest_programs_go_and_those_whose_writing_was_cut_short(tmp_path, monkeypatch):
+    monkeypatch.setattr(compilation, "MOST_BYTES", 20)
     (tmp_path / "compiled").mkdir()
-    whole, half = (tmp_path / "compiled" / f"jit_{name}-cache" for name in ("whole", "half"))
-    for file in (whole, half, whole.with_name("jit_whole-atime")):
-        file.write_text("")
+    files = {}
+    for age, (name, size) in enumerate([("new", 10), ("empty", 0), ("newer", 10), ("old", 5), ("oldest", 1)]):
+        files[name] = tmp_path / "compiled" / f"jit_{name}-cache"
+        files[name].write_bytes(b"x" * size)
+        os.utime(files[name], (0, 10**9 - age))
     compilation.keep_compiled()
-    assert whole.exists() and not half.exists()
+    assert {name for name, file in files.items() if file.exists()} == {"new", "newer"}
 
 
 def test_a_folder_that_cannot_be_written_is_told_and_stops_nothing(tmp_path, monkeypatch, caplog):
