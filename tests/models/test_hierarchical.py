@@ -9,7 +9,6 @@ from jaxgen.metrics.likelihood import importance_sampled
 from jaxgen.models.hierarchical import Hierarchy, Rung, combine
 from jaxgen.models.vae import BERNOULLI, Decoder, Encoder
 from jaxgen.nn.mlp import MLP
-from tests.bijectors.laws import shaped
 
 KEY = jax.random.key(0)
 SHAPE = (2, 2, 1)
@@ -25,7 +24,11 @@ def hierarchy(ladder, latents=(1, 1)):
 def made(ladder, latents=(1, 1), batch=3):
     model = hierarchy(ladder, latents)
     x = jax.random.bernoulli(KEY, 0.5, (batch, *SHAPE)).astype(jnp.float32)
-    params = shaped(model, x)
+    params = jax.jit(
+        lambda x: jax.tree.map(
+            lambda a: a + 0.3 * jax.random.normal(jax.random.key(a.size), a.shape), model.init(KEY, x)
+        )
+    )(x)
     for size, network in zip(latents, params["encoder"].values(), strict=True):  # wide posteriors: light-tailed weights
         head = network["params"]["Dense_0"]
         head["kernel"] *= 0.3
