@@ -11,7 +11,7 @@ from benchmarks.flops import matmul_flops
 from benchmarks.pixels import orders
 from benchmarks.subject import Subject
 from jaxgen.parallel import compile_steps, take, wait_where_needed
-from jaxgen.run.loop import ONCE
+from jaxgen.run.loop import once
 from jaxgen.step import init, make_step
 
 
@@ -61,7 +61,7 @@ class Training:
             step, start = jax.vmap(step), jax.vmap(start, (0, None, 0))
         keys = jax.random.split(jax.random.key(0), members) if members else jax.random.key(0)
         began = time.perf_counter()
-        start = jax.jit(start, compiler_options=ONCE if jax.default_backend() == "cpu" else None)  # as a run's
+        start = jax.jit(start, compiler_options=once())  # as a run's
         self.state = jax.block_until_ready(compiled.place(start(keys, self.data, self._rows[0])))
         self.start_seconds = time.perf_counter() - began
         self._step = step

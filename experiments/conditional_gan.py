@@ -19,13 +19,12 @@ from experiments.common.gan_config import ImageGANConfig
 from experiments.common.gans import game_of, head_of, networks, warn
 from experiments.common.image_scores import ImageScores
 from experiments.common.keys import fixed_key
-from experiments.common.mirror import check_flip, mirrored
-from experiments.common.plain import Plain, drawer, generated_by, to_pixels
+from experiments.common.mirror import mirrored
+from experiments.common.plain import drawer, generated_by, open_plain, to_pixels
 from jaxgen.data.lazy import size
 from jaxgen.games.gan import Term
 from jaxgen.losses.classification import softmax_cross_entropy
 from jaxgen.run.cli import main
-from jaxgen.run.data import open_data
 from jaxgen.run.experiment import Experiment, Progress, Result
 from jaxgen.viz.images import tile
 
@@ -62,8 +61,7 @@ class Config(ImageGANConfig):
 
 def build(config: Config) -> Experiment:
     """Return the experiment. Raises ValueError for options that do not fit the data."""
-    data = Plain(open_data(config))
-    check_flip(config.flip, data.data)
+    data = open_plain(config)
     if data.data.classes is None or not data.images:
         raise ValueError(f"conditional_gan needs labelled images, {config.data} has none")
     names = data.data.classes

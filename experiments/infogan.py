@@ -22,8 +22,8 @@ from experiments.common.gan_config import ImageGANConfig
 from experiments.common.gan_scores import scores_of
 from experiments.common.gans import game_of, networks, warn
 from experiments.common.keys import fixed_key
-from experiments.common.mirror import check_flip, mirrored
-from experiments.common.plain import Plain, drawer, generated_by, to_pixels
+from experiments.common.mirror import mirrored
+from experiments.common.plain import drawer, generated_by, open_plain, to_pixels
 from jaxgen.data.augment import affine
 from jaxgen.data.lazy import size
 from jaxgen.games.clustering import Clustering, beside
@@ -32,7 +32,6 @@ from jaxgen.metrics.batched import over
 from jaxgen.metrics.matching import matched_accuracy
 from jaxgen.models.clusterer import Clusterer
 from jaxgen.run.cli import main
-from jaxgen.run.data import open_data
 from jaxgen.run.experiment import Experiment, Progress, Result
 from jaxgen.viz.images import tile
 
@@ -93,8 +92,7 @@ class Config(ImageGANConfig):
 
 def build(config: Config) -> Experiment:
     """Return the experiment. Raises ValueError for options that do not fit the data."""
-    data = Plain(open_data(config))
-    check_flip(config.flip, data.data)
+    data = open_plain(config)
     clustering = clustering_of(config, data.images)
     codes = config.continuous if clustering else config.categories + config.continuous
     gan = networks(config, data.shape, prior=coded(config.latent, config.categories, config.continuous))

@@ -24,15 +24,14 @@ from experiments.common.gan_config import CENTRED, GANConfig
 from experiments.common.gan_scores import scores_of
 from experiments.common.gans import game_of, networks
 from experiments.common.keys import fixed_key
-from experiments.common.mirror import check_flip, mirrored
-from experiments.common.plain import Draw, Plain, drawer, to_pixels
+from experiments.common.mirror import mirrored
+from experiments.common.plain import Draw, drawer, open_plain, to_pixels
 from experiments.multi_generator_gan import check_several, multi_game, multi_gan, one_each
 from jaxgen.data.lazy import size
 from jaxgen.game import Game, TrainState
 from jaxgen.games.side_by_side import alone, side_by_side
 from jaxgen.run import seeds
 from jaxgen.run.cli import main
-from jaxgen.run.data import open_data
 from jaxgen.run.divergence import fallen
 from jaxgen.run.experiment import Experiment, Progress, Result
 from jaxgen.viz.groups import grouped_bars
@@ -143,8 +142,7 @@ def contender(config: Config, name: str, shape: tuple[int, ...], examples: int) 
 
 def build(config: Config) -> Experiment:
     """Return the experiment. Raises ValueError for options that do not fit the data."""
-    data = Plain(open_data(config))
-    check_flip(config.flip, data.data)
+    data = open_plain(config)
     examples = size(data.data.train)
     if data.images and config.latent < 8:
         print(f"warning: --latent {config.latent} is for points, and gives few images apart: try 32", file=sys.stderr)

@@ -15,8 +15,8 @@ from experiments.common.gan_config import GANConfig
 from experiments.common.gan_scores import scores_of
 from experiments.common.gans import ACTIVATIONS, INITS, average, head_of, optimisers
 from experiments.common.keys import fixed_key
-from experiments.common.mirror import check_flip, mirrored
-from experiments.common.plain import Draw, Plain, drawer, to_pixels
+from experiments.common.mirror import mirrored
+from experiments.common.plain import Draw, drawer, open_plain, to_pixels
 from jaxgen.data.lazy import size
 from jaxgen.game import Game
 from jaxgen.games.multi_generator import multi_generator_game
@@ -24,7 +24,6 @@ from jaxgen.models.gan import GAN, normal
 from jaxgen.models.gan_mlp import MLPDiscriminator
 from jaxgen.models.multi_generator import MultiGenerator
 from jaxgen.run.cli import main
-from jaxgen.run.data import open_data
 from jaxgen.run.experiment import Experiment
 from jaxgen.viz.images import tile
 from jaxgen.viz.scatter import scatter
@@ -109,8 +108,7 @@ def one_each(gan: GAN, draw: Draw) -> Draw:
 
 def build(config: Config) -> Experiment:
     """Return the experiment. Raises ValueError for options that do not fit the data."""
-    data = Plain(open_data(config))
-    check_flip(config.flip, data.data)
+    data = open_plain(config)
     gan = multi_gan(config, data.shape, config.generators)
     draw = one_each(gan, drawer(gan))
     scores = scores_of(data, draw, config.features, config.samples)
@@ -131,7 +129,7 @@ def build(config: Config) -> Experiment:
         prepare=lambda key, batch: {"x": data.see(mirrored(config.flip, key, batch))},
         evaluate=scores.evaluate,
         pictures=pictures,
-        finish=lambda state, progress: scores.finish(state, progress),
+        finish=scores.finish,
         watch=scores.watch,
         watch_mode=scores.mode,
         variant=lambda options: game(replace(config, **options)),

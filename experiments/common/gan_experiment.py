@@ -12,12 +12,11 @@ from experiments.common.gan_scores import scores_of
 from experiments.common.gans import game_of, networks, warn
 from experiments.common.image_scores import ImageScores
 from experiments.common.keys import fixed_key
-from experiments.common.mirror import check_flip, mirrored
-from experiments.common.plain import Plain, drawer, generated_by, to_pixels
+from experiments.common.mirror import mirrored
+from experiments.common.plain import Plain, drawer, generated_by, open_plain, to_pixels
 from jaxgen.data.lazy import size
 from jaxgen.metrics.path_length import PathLength, path_length
 from jaxgen.models.gan import GAN
-from jaxgen.run.data import open_data
 from jaxgen.run.experiment import Experiment
 from jaxgen.viz.images import tile
 from jaxgen.viz.latent import interpolate, interpolate_spherically
@@ -31,8 +30,7 @@ Make = Callable[[Array], Array]  # z [B, D] -> x [B, ...]
 
 def build(config: GANConfig) -> Experiment:
     """Return the experiment. Raises ValueError for options that do not fit the data."""
-    data = Plain(open_data(config))
-    check_flip(config.flip, data.data)
+    data = open_plain(config)
     gan = networks(config, data.shape)
     draw = drawer(gan)
     scores = scores_of(data, draw, config.features, config.samples)

@@ -7,9 +7,12 @@ import jax
 import numpy as np
 
 from experiments.common.autoencoders import Scaled
+from experiments.common.gan_config import GANConfig
+from experiments.common.mirror import check_flip
 from jaxgen.game import TrainState
 from jaxgen.metrics.batched import over
 from jaxgen.models.gan import GAN
+from jaxgen.run.data import open_data
 
 Array = jax.Array
 CHUNK = 500  # examples generated at once
@@ -28,6 +31,13 @@ class Plain(Scaled):
         """Return x [B, ...] of a batch."""
         x = super().see(batch)
         return 2 * x - 1 if self.images else x
+
+
+def open_plain(config: GANConfig) -> Plain:
+    """Return the data of a run. Raises ValueError for options that do not fit them."""
+    data = Plain(open_data(config))
+    check_flip(config.flip, data.data)
+    return data
 
 
 def to_pixels(x: np.ndarray) -> np.ndarray:

@@ -32,6 +32,11 @@ ONCE = {"xla_backend_optimization_level": 0}  # on CPU, of what runs once: it co
 SAVE_SECONDS = 300.0  # a checkpoint at least this often, however far apart the evaluations are
 
 
+def once() -> dict[str, int] | None:
+    """Return the compiler's options for what runs once."""
+    return ONCE if jax.default_backend() == "cpu" else None
+
+
 class Stopped(RuntimeError):
     """The user asked the run to stop; it was saved and can go on."""
 
@@ -68,7 +73,7 @@ class Run:
             start, arguments = jax.vmap(self._one), (jnp.stack(keys), batch, values)
         else:
             start, arguments = self._one, (keys[0], batch, values)
-        return jax.jit(start, compiler_options=ONCE if jax.default_backend() == "cpu" else None), arguments
+        return jax.jit(start, compiler_options=once()), arguments
 
     def _one(self, key: jax.Array, batch: Mapping[str, Any], values: Mapping[str, jax.Array]) -> TrainState:
         game = self.experiment.variant(values) if values else self.experiment.game
