@@ -106,6 +106,10 @@ class Config(GANConfig):
             raise ValueError(f"--smooth is for --stabilisers {SMOOTHING}, got {given}")
         if self.penalty_centre != 1 and all(own(self, name).penalty not in CENTRED for name in self.stabilisers):
             raise ValueError(f"--penalty-centre is for --stabilisers {' or '.join(CENTRED)}, got {given}")
+        for name in sorted(set.intersection(*(set(STABILISERS[one]) for one in self.stabilisers))):
+            if getattr(self, name) != getattr(Config, name):
+                flag, came = name.replace("_", "-"), getattr(self, name)
+                raise ValueError(f"--{flag} has a value of its own for each of --stabilisers {given}, got {came}")
         for name in self.stabilisers:
             one = own(self, name)
             try:

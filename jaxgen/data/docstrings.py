@@ -5,6 +5,7 @@ are parsed and never imported, so no optional dependency is missed and no warnin
 """
 
 import ast
+import platform
 import zlib
 from collections.abc import Iterator
 from importlib import metadata
@@ -12,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxgen.data import cache
 from jaxgen.data.dataset import PARTS, Dataset
 from jaxgen.data.documents import first_of_each, word_counts
 from jaxgen.data.installed import inside
@@ -23,6 +25,7 @@ TOPICS = (
     *("skimage.color", "skimage.filters", "skimage.morphology", "skimage.transform"),
     *("sklearn.datasets", "sklearn.linear_model", "sklearn.metrics", "sklearn.model_selection"),
 )
+RECIPE = 1  # of reading: counts up when anything here or in `documents` changes what is read
 PACKAGES = {"numpy": "numpy", "scipy": "scipy", "skimage": "scikit-image", "sklearn": "scikit-learn"}  # in the index
 
 
@@ -38,21 +41,33 @@ def load() -> Dataset:
     """About 2,000 docstrings as counts of the 2,000 commonest words; their topics are 20 subpackages.
 
     Packages and topics are never named in the counts. Copies are left out, and whatever bears one name in several
-    modules is in one part.
+    modules is in one part. What is read is kept on disk for these versions of the packages and of Python.
     """
-    found = [document for topic in range(len(TOPICS)) for document in read(topic)]
-    parts = np.array([_part(document.name) for document in found])
-    named = {word for topic in TOPICS for word in topic.split(".")}
-    x = word_counts([document.text for document in found], parts == "train", dropped=named)
-    label = np.array([document.topic for document in found], np.int32)
-    kept = first_of_each(x)
-    versions = ", ".join(f"{index} {metadata.version(index)}" for index in PACKAGES.values())
+    versions = [f"{index} {metadata.version(index)}" for index in PACKAGES.values()]
+    told = "-".join([str(RECIPE), platform.python_version(), *versions]).replace(" ", "-")
+    entry = cache.cache_root() / "docstrings" / told
+    if (found := cache.read(entry)) is None:
+        found = _read_all(), {}
+        cache.write(entry, *found)
+    x, label, parts = (found[0][name] for name in ("x", "label", "part"))
+    x = x.astype(np.float32)
     return Dataset(
         name="docstrings",
-        **{part: {"x": x[kept & (parts == part)], "label": label[kept & (parts == part)]} for part in PARTS},
-        source=f"word counts of docstrings in {versions}, split 80/10/10 by a hash of the documented name",
+        **{name: {"x": x[parts == part], "label": label[parts == part]} for part, name in enumerate(PARTS)},
+        source=f"word counts of docstrings in {', '.join(versions)}, split 80/10/10 by a hash of the documented name",
         classes=TOPICS,
     )
+
+
+def _read_all() -> dict[str, np.ndarray]:
+    """The counts of every document that is kept, its topic and its part's place in `PARTS`."""
+    found = [document for topic in range(len(TOPICS)) for document in read(topic)]
+    parts = np.array([PARTS.index(_part(document.name)) for document in found])
+    named = {word for topic in TOPICS for word in topic.split(".")}
+    x = word_counts([document.text for document in found], parts == PARTS.index("train"), dropped=named)
+    label = np.array([document.topic for document in found], np.int32)
+    kept = first_of_each(x)
+    return {"x": x[kept].astype(np.uint16), "label": label[kept], "part": parts[kept]}
 
 
 def read(topic: int) -> Iterator[Document]:

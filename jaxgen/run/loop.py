@@ -118,8 +118,7 @@ class Run:
             accumulate=config.accumulate,
             gradient_norms=config.gradient_norms,
         )
-        if self.step == 0:
-            self._draw(self._pictures(), 0)
+        self._undrawn = self.step == 0
         self.state = compiled.place(self.state)
         self._fallen = self._find_fallen()
         feed, longest = self._feed(compiled.place)
@@ -170,6 +169,16 @@ class Run:
             what = f"{first + bad.row + 1}{self._whose(bad.member)}: {bad.name} is {bad.value}{others(bad, rows)}"
             self._diverged(f"player {bad.name.split('/')[0]!r}", what)
         log.train(first + count, count, {f"train/{name}": values.mean(0) for name, values in rows.items()})
+        self._draw_start()
+
+    def _draw_start(self) -> None:
+        """Draw the networks before training, once the first steps are told: what draws compiles while a device trains.
+
+        The start is worked out again, as the steps have taken its buffers.
+        """
+        if self._undrawn:
+            self._undrawn = False
+            self._draw(self._pictures(self._start(*self._arguments)), 0)
 
     def _whose(self, member: int) -> str:
         return f" with seed {self.config.seed + member % self.config.seeds}" if self.many else ""
@@ -202,8 +211,8 @@ class Run:
             state = jax.device_put(state, jax.devices()[0])
         return seeds.apart(state, self.members.count) if self.many else [state]
 
-    def _pictures(self) -> Mapping[str, np.ndarray]:
-        return self.experiment.pictures(self._each(self.state)[0])
+    def _pictures(self, state: TrainState) -> Mapping[str, np.ndarray]:
+        return self.experiment.pictures(self._each(state)[0])
 
     def _evaluate(self, log: Log) -> None:
         log.say("evaluating")
@@ -211,7 +220,7 @@ class Run:
         each = [self.experiment.evaluate(state) for state in self._each(self.state)]
         scores = seeds.together(each) if self.many else {name: np.asarray(value) for name, value in each[0].items()}
         log.scores(self.step, {f"validation/{name}": value for name, value in scores.items()})
-        self._draw(self._pictures(), self.step)
+        self._draw(self._pictures(self.state), self.step)
         # Last, since all that a checkpoint follows must be on disk.
         self._save(watched(self.experiment, scores))
         log.say("training")

@@ -13,13 +13,14 @@ from jaxgen.viz import files
 
 SIDE = 900  # neither side of a canvas is enlarged beyond this many pixels
 BACKGROUND = 160  # the grey between the tiles, apart from both black and white images
+NOT_FINITE = (214, 39, 40)  # the red of a pixel that is no number
 
 
 def to_uint8(images) -> np.ndarray:
     """Pixels as bytes, of the same shape.
 
-    Floats are clipped to [0, 1], scaled and rounded to the nearest byte, so that ``to_uint8(u / 255) == u``; NaN is
-    drawn black, for a picture of a failing model must not fail too. uint8 passes through.
+    Floats are clipped to [0, 1], scaled and rounded to the nearest byte, so that ``to_uint8(u / 255) == u``; NaN
+    becomes 0. uint8 passes through.
 
     Raises:
       ValueError: for any other type of number.
@@ -36,13 +37,20 @@ def to_uint8(images) -> np.ndarray:
 def to_rgb(images) -> np.ndarray:
     """Images [..., H, W, C] with C of 1 or 3 as bytes [..., H, W, 3].
 
+    A pixel that is not finite is red: a picture of a failing model must not fail too, but tell.
+
     Raises:
       ValueError: if the last axis is neither 1 nor 3, or a type `to_uint8` refuses.
     """
-    images = to_uint8(images)
+    images = np.asarray(images)
+    drawn = to_uint8(images)
     if images.ndim < 3 or images.shape[-1] not in (1, 3):
         raise ValueError(f"images: expected [..., H, W, C] with C of 1 or 3, got shape {images.shape}")
-    return np.broadcast_to(images, (*images.shape[:-1], 3))
+    drawn = np.broadcast_to(drawn, (*images.shape[:-1], 3))
+    if images.dtype == np.uint8:
+        return drawn
+    finite = np.isfinite(images.astype(np.float32)).all(-1, keepdims=True)
+    return drawn if finite.all() else np.where(finite, drawn, np.array(NOT_FINITE, np.uint8))
 
 
 def fit(rows: int, columns: int, height: int, width: int, pad: int) -> int:

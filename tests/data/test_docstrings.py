@@ -16,8 +16,15 @@ from jaxgen.data.documents import FEWEST, VOCABULARY, first_of_each, word_counts
 
 
 @pytest.fixture(scope="module")
-def data():
-    return load("docstrings")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def data(home):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAXGEN_CACHE", str(home))
+        return load("docstrings")
 
 
 def test_documents_are_counts_of_words_with_topics(data):
@@ -39,12 +46,30 @@ def test_no_document_is_there_twice_and_every_name_is_in_one_part(data):
     assert len(copies) > 1 and len({docstrings._part(name) for name in copies}) == 1
 
 
-@pytest.mark.slow
-def test_a_second_reading_is_the_same(data):
-    again = load("docstrings")
+def assert_same(again, data):
+    assert again.source == data.source and again.classes == data.classes
     for part in PARTS:
         for key, array in getattr(data, part).items():
+            assert getattr(again, part)[key].dtype == array.dtype
             np.testing.assert_array_equal(getattr(again, part)[key], array)
+
+
+def test_what_was_read_is_kept_for_these_versions_of_the_packages(data, home, monkeypatch):
+    monkeypatch.setenv("JAXGEN_CACHE", str(home))
+    real, before = docstrings.metadata.version, docstrings.read
+    monkeypatch.setattr(docstrings, "read", lambda topic: pytest.fail("read again"))
+    assert_same(load("docstrings"), data)
+    monkeypatch.setattr(
+        docstrings, "read", lambda topic: [one for one, _ in zip(before(topic), range(9), strict=False)]
+    )
+    monkeypatch.setattr(docstrings.metadata, "version", lambda name: real(name) + ".post1")
+    assert sum(len(getattr(load("docstrings"), part)["x"]) for part in PARTS) < 200
+
+
+@pytest.mark.slow
+def test_a_second_reading_is_the_same(data, tmp_path, monkeypatch):
+    monkeypatch.setenv("JAXGEN_CACHE", str(tmp_path))
+    assert_same(load("docstrings"), data)
 
 
 def test_prose_has_no_code_and_topics_are_not_counted():

@@ -72,6 +72,10 @@ def test_clipping_clips():
             "--penalty-centre is for --stabilisers gradient or one-",
         ),
         ({"penalty_centre": -1.0}, "--stabilisers gradient: --penalty-centre must be at least 0"),
+        (
+            {"stabilisers": ("r1", "gradient"), "penalty_weight": 1.0},
+            "--penalty-weight has a value of its own for each of --stabilisers r1, gradient, got 1.0",
+        ),
         ({"stabilisers": ("none", "clip")}, "must be among none, unrolled"),
         ({"stabilisers": ("none", "none")}, "each once"),
     ],
@@ -80,6 +84,7 @@ def test_options_that_do_not_fit_a_stabiliser_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         Config(**options).check()
     Config().check()
+    Config(stabilisers=("none", "r1"), penalty="roth", penalty_weight=1.0).check()
 
 
 def test_smoothing_and_a_centre_are_of_the_stabilisers_that_they_fit(monkeypatch):

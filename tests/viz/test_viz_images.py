@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from jaxgen.viz import images
-from jaxgen.viz.images import save, tile, to_uint8
+from jaxgen.viz.images import NOT_FINITE, save, tile, to_rgb, to_uint8
 from jaxgen.viz.pairs import GAP, beside
 
 
@@ -24,7 +24,17 @@ def test_to_uint8_inverts_division_by_255_for_every_byte():
     assert to_uint8(levels) is levels
 
 
-def test_to_uint8_rounds_to_nearest_clips_and_draws_nan_black():
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_pixel_that_is_not_finite_is_red_and_no_other_is(channels):
+    image = np.full((2, 3, channels), 0.4, np.float32)
+    image[0, 0, 0], image[1, 2, -1], image[1, 1, 0] = np.nan, -np.inf, np.inf
+    drawn = to_rgb(image)
+    red = (drawn == NOT_FINITE).all(-1)
+    np.testing.assert_array_equal(red, ~np.isfinite(image).all(-1))
+    assert (drawn[~red] == 102).all() and drawn.dtype == np.uint8
+
+
+def test_to_uint8_rounds_to_nearest_clips_and_makes_zero_of_nan():
     values = np.array([-1, 0, 0.49 / 255, 0.51 / 255, 1, 2, np.nan, np.inf, -np.inf])
     np.testing.assert_array_equal(to_uint8(values), [0, 0, 0, 1, 255, 255, 0, 255, 0])
 
