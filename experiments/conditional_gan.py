@@ -15,17 +15,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.common.autoencoders import check_range
 from experiments.common.gan_config import ImageGANConfig
 from experiments.common.gans import game_of, head_of, networks, warn
 from experiments.common.image_scores import ImageScores
 from experiments.common.keys import fixed_key
 from experiments.common.mirror import mirrored
-from experiments.common.plain import drawer, generated_by, open_plain, to_pixels
+from experiments.common.plain import drawer, generating, open_plain, to_pixels
 from jaxgen.data.lazy import size
 from jaxgen.games.gan import Term
 from jaxgen.losses.classification import softmax_cross_entropy
 from jaxgen.run.cli import main
 from jaxgen.run.experiment import Experiment, Progress, Result
+from jaxgen.run.features import check_classes
 from jaxgen.viz.images import tile
 
 CLASSIFIER = "classifier"
@@ -51,6 +53,7 @@ class Config(ImageGANConfig):
     def check(self) -> None:
         """Raise ValueError for values that no run can have."""
         super().check()
+        check_range(self, "auxiliary", 0)
         if self.replay:
             raise ValueError(
                 f"--replay must be 0 for a conditional GAN: what is replayed has lost its class, got {self.replay}"
@@ -64,14 +67,16 @@ def build(config: Config) -> Experiment:
     data = open_plain(config)
     if data.data.classes is None or not data.images:
         raise ValueError(f"conditional_gan needs labelled images, {config.data} has none")
-    names = data.data.classes
-    classes = len(names)
-    if missing := sorted(set(range(classes)) - set(np.unique(np.asarray(data.data.train["label"])).tolist())):
-        raise ValueError(f"conditional_gan needs training examples of every class, {config.data} has none of {missing}")
+    classes = check_classes(data.data, every=True)
     gan = networks(config, data.shape, head=head_of(config, projects=config.condition == "project"))
     if config.condition == "auxiliary":
         gan = gan._replace(discriminator=gan.discriminator.clone(blind=True))
-    draw = drawer(gan, lambda index: jax.nn.one_hot(index % classes, classes))
+
+    def given(index):
+        return jax.nn.one_hot(index % classes, classes)
+
+    both = generating(gan, given)
+    draw = drawer(gan, given, both)
     scores = ImageScores(data, draw, config.features or "classifier", config.samples)
     if not scores.space.classifies:
         raise ValueError(
@@ -128,7 +133,7 @@ def build(config: Config) -> Experiment:
         data=data.data,
         prepare=lambda key, batch: {"x": data.see(mirrored(config.flip, key, batch)), "label": batch["label"]},
         evaluate=evaluate,
-        pictures=lambda state: {"classes": tile(to_pixels(rows(generated_by(state), state.extra)))},
+        pictures=lambda state: {"classes": tile(to_pixels(rows(*both(state))))},
         finish=finish,
         watch=scores.watch,
         watch_mode=scores.mode,

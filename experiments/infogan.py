@@ -23,7 +23,7 @@ from experiments.common.gan_scores import scores_of
 from experiments.common.gans import game_of, networks, warn
 from experiments.common.keys import fixed_key
 from experiments.common.mirror import mirrored
-from experiments.common.plain import drawer, generated_by, open_plain, to_pixels
+from experiments.common.plain import drawer, generating, open_plain, to_pixels
 from jaxgen.data.augment import affine
 from jaxgen.data.lazy import size
 from jaxgen.games.clustering import Clustering, beside
@@ -97,7 +97,8 @@ def build(config: Config) -> Experiment:
     codes = config.continuous if clustering else config.categories + config.continuous
     gan = networks(config, data.shape, prior=coded(config.latent, config.categories, config.continuous))
     reader = Reader(max(codes, 1), **config.types)
-    draw = drawer(gan)
+    both = generating(gan)
+    draw = drawer(gan, with_=both)
     scores = scores_of(data, draw, config.features, config.samples)
 
     warn(config)
@@ -145,7 +146,7 @@ def build(config: Config) -> Experiment:
     def followed(state):
         """Return how often q(c|x) reads off what is generated the category that it was generated with."""
         index = {"index": np.arange(2000, dtype=np.int32)}
-        found = over(partial(as_asked, generated_by(state), state.extra), fixed_key(), index, batch_size=500)
+        found = over(partial(as_asked, *both(state)), fixed_key(), index, batch_size=500)
         return {"generated in the category asked": 100 * float(found.mean())}
 
     def evaluate(state):
@@ -159,7 +160,8 @@ def build(config: Config) -> Experiment:
     def pictures(state):
         if not data.images:
             return {}
-        make = jax.jit(lambda z: gan.generate(generated_by(state), state.extra, z))
+        params, extra = both(state)
+        make = jax.jit(lambda z: gan.generate(params, extra, z))
         return {
             name: tile(to_pixels(make(z.reshape(-1, z.shape[-1])).reshape(*z.shape[:2], *data.shape)))
             for name, z in sweeps(gan.prior(fixed_key(), 8), config.categories, config.continuous).items()

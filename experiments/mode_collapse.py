@@ -22,7 +22,7 @@ import numpy as np
 
 from experiments.common.gan_config import CENTRED, GANConfig
 from experiments.common.gan_scores import scores_of
-from experiments.common.gans import game_of, networks
+from experiments.common.gans import game_of, networks, optimisers, warn
 from experiments.common.keys import fixed_key
 from experiments.common.mirror import mirrored
 from experiments.common.plain import Draw, drawer, open_plain, to_pixels
@@ -137,11 +137,11 @@ def contender(config: Config, name: str, shape: tuple[int, ...], examples: int) 
         gan = multi_gan(one, shape, config.generators)
         return multi_game(one, gan, examples), one_each(gan, drawer(gan))
     gan = networks(one, shape)
-    game = game_of(one, gan, examples)
-    if name == K_STEPS:
-        # On the whole batch each time: `repeats` would leave every other game a slice of it.
-        game = game._replace(phases=(*[game.phases[0]] * K, *game.phases[1:]))
-    return game, drawer(gan)
+    if name != K_STEPS:
+        return game_of(one, gan, examples), drawer(gan)
+    # On the whole batch each time: `repeats` would leave every other game a slice of it.
+    game = game_of(one, gan, examples, tx=optimisers(one, K))
+    return game._replace(phases=(*[game.phases[0]] * K, *game.phases[1:])), drawer(gan)
 
 
 def build(config: Config) -> Experiment:
@@ -150,6 +150,8 @@ def build(config: Config) -> Experiment:
     examples = size(data.data.train)
     if data.images and config.latent < 8:
         print(f"warning: --latent {config.latent} is for points, and gives few images apart: try 32", file=sys.stderr)
+    for name in config.stabilisers:
+        warn(own(config, name), f"{name}: ")
 
     def games(config) -> Mapping[str, Game]:
         return {name: contender(config, name, data.shape, examples)[0] for name in config.stabilisers}

@@ -13,7 +13,7 @@ import numpy as np
 from experiments.common.autoencoders import check_range
 from experiments.common.gan_config import GANConfig
 from experiments.common.gan_scores import scores_of
-from experiments.common.gans import ACTIVATIONS, INITS, average, head_of, optimisers
+from experiments.common.gans import ACTIVATIONS, average, head_of, optimisers
 from experiments.common.keys import fixed_key
 from experiments.common.mirror import mirrored
 from experiments.common.plain import Draw, drawer, open_plain, to_pixels
@@ -37,6 +37,7 @@ FIXED = (  # options that stay as they are
     "penalty_weight",
     "penalty_interval",
     "network",
+    "init",
     "generator_norm",
     "minibatch",
     "pack",
@@ -83,7 +84,6 @@ def multi_gan(config: GANConfig, shape: tuple[int, ...], generators: int) -> GAN
             maxout=config.maxout,
             spectral=config.discriminator_norm == "spectral",
             head=head_of(config, classes=generators + 1),
-            kernel_init=INITS[config.init],
             **types,
         ),
         normal(config.latent),
@@ -92,7 +92,7 @@ def multi_gan(config: GANConfig, shape: tuple[int, ...], generators: int) -> GAN
 
 def multi_game(config: GANConfig, gan: GAN, examples: int) -> Game:
     """Return the game. examples: in the training set."""
-    return multi_generator_game(gan, tx=optimisers(config), ema=average(config, examples))
+    return multi_generator_game(gan, tx=optimisers(config, 1), ema=average(config, examples))
 
 
 def one_each(gan: GAN, draw: Draw) -> Draw:

@@ -107,6 +107,8 @@ class GANConfig(Common):
         for name in ("penalty_weight", "clip", "unroll", "replay", "noise", "feature_matching", "adversarial", "ema"):
             check_range(self, name, 0)
         check_range(self, "penalty_centre", 0)
+        if self.noise_steps is not None:
+            check_range(self, "noise_steps", 1)
         if self.penalty_centre != 1 and self.penalty not in CENTRED:
             raise ValueError(f"--penalty-centre is for --penalty {' or '.join(CENTRED)}, got --penalty {self.penalty}")
         for name in ("generator_rate", "discriminator_rate"):

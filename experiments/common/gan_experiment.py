@@ -13,7 +13,7 @@ from experiments.common.gans import game_of, networks, warn
 from experiments.common.image_scores import ImageScores
 from experiments.common.keys import fixed_key
 from experiments.common.mirror import mirrored
-from experiments.common.plain import Plain, drawer, generated_by, open_plain, to_pixels
+from experiments.common.plain import Plain, drawer, generating, open_plain, to_pixels
 from jaxgen.data.lazy import size
 from jaxgen.metrics.path_length import PathLength, path_length
 from jaxgen.models.gan import GAN
@@ -32,7 +32,8 @@ def build(config: GANConfig) -> Experiment:
     """Return the experiment. Raises ValueError for options that do not fit the data."""
     data = open_plain(config)
     gan = networks(config, data.shape)
-    draw = drawer(gan)
+    both = generating(gan)
+    draw = drawer(gan, with_=both)
     scores = scores_of(data, draw, config.features, config.samples)
 
     warn(config)
@@ -44,7 +45,8 @@ def build(config: GANConfig) -> Experiment:
         result = scores.finish(state, progress)
         if not data.images:
             return result
-        make = jax.jit(lambda z: gan.generate(generated_by(state), state.extra, z))
+        params, extra = both(state)
+        make = jax.jit(lambda z: gan.generate(params, extra, z))
         pictures = strips(gan, make)
         if isinstance(scores, ImageScores) and not scores.space.inception:  # it sees bytes, which hide small steps
             progress("path length")

@@ -61,7 +61,12 @@ Scores = MixtureScores | ImageScores | StackedScores | PlaneScores
 
 
 def scores_of(data: Plain, draw: Draw, features: str | None, samples: int) -> Scores:
-    """Return what a generator of these data is scored by. samples: of the final scores, but of those by neighbours."""
+    """Return what a generator of these data is scored by. samples: of the final scores, but of those by neighbours.
+
+    Raises ValueError for features of what is not scored by any.
+    """
+    if features is not None and (not data.images or data.data.name.startswith("stacked:")):
+        raise ValueError(f"--features compares images, and {data.data.name} is scored otherwise: got {features}")
     toy = TOYS.get(data.data.name)
     if toy is not None and toy.centres is not None:
         return MixtureScores(toy, data, draw, samples)

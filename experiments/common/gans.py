@@ -22,7 +22,7 @@ from jaxgen.models.gan import GAN, Prior, normal, pack
 from jaxgen.models.gan_mlp import MLPDiscriminator, MLPGenerator
 from jaxgen.models.resnet_gan import ResNetDiscriminator, ResNetGenerator
 from jaxgen.nn.heads import Logits
-from jaxgen.run.named import named
+from jaxgen.run.named import named, tried
 from jaxgen.run.plan import DEFAULT_BATCH, batch_size
 
 Array = jax.Array
@@ -40,17 +40,21 @@ def loss_of(config: GANConfig) -> Adversarial:
     if config.smooth:
         return lambda real, fake: loss(real, fake, smooth=config.smooth)
     rows = jax.ShapeDtypeStruct((3,), jnp.float32)
-    try:
-        came = jax.eval_shape(loss, rows, rows)
-    except TypeError as error:
-        raise ValueError(f"--loss {config.loss} must take logits of real and of generated examples: {error}") from error
-    shapes = [getattr(part, "shape", type(part).__name__) for part in came] if isinstance(came, tuple | list) else came
+    wanted = f"--loss {config.loss} must take logits of real and of generated examples, and be traceable by JAX"
+    came = tried(wanted, lambda: jax.eval_shape(loss, rows, rows))
+    shapes = [shape_of(part) for part in came] if isinstance(came, tuple | list) else came
     if shapes != [(3,), (3,)]:
         raise ValueError(
             f"--loss {config.loss} must return what the discriminator and what the generator minimises, one number an "
             f"example each: expected shapes [(3,), (3,)] for 3 examples, got {shapes}"
         )
     return loss
+
+
+def shape_of(part: Any) -> Any:
+    """Return the shape of floating numbers, and a word on anything else."""
+    shape, dtype = getattr(part, "shape", type(part).__name__), getattr(part, "dtype", None)
+    return shape if dtype is None or jnp.issubdtype(dtype, jnp.floating) else f"{shape} of {dtype}"
 
 
 def penalties_of(config: GANConfig, shape: tuple[int, ...]) -> tuple[Weighted, ...]:
@@ -65,13 +69,10 @@ def penalties_of(config: GANConfig, shape: tuple[int, ...]) -> tuple[Weighted, .
         penalty = partial(gradient, centre=config.penalty_centre, one_sided=config.penalty == "one-sided")
     number = config.batch_size or DEFAULT_BATCH
     rows = jax.ShapeDtypeStruct((number, *shape), jnp.float32)
-    try:
-        came = jax.eval_shape(partial(penalty, lambda x: x.reshape(len(x), -1).sum(-1)), rows, rows, jax.random.key(0))
-    except TypeError as error:
-        raise ValueError(
-            f"--penalty {config.penalty} must take a critic, real and generated examples, and a key: {error}"
-        ) from error
-    if (found := getattr(came, "shape", type(came).__name__)) != (number,):
+    wanted = f"--penalty {config.penalty} must take a critic, real and generated examples and a key, traceable by JAX"
+    play = partial(penalty, lambda x: x.reshape(len(x), -1).sum(-1))
+    came = tried(wanted, lambda: jax.eval_shape(play, rows, rows, jax.random.key(0)))
+    if (found := shape_of(came)) != (number,):
         raise ValueError(
             f"--penalty {config.penalty} must return one number an example: expected shape ({number},) for {number} "
             f"examples, got {found}"
@@ -79,8 +80,8 @@ def penalties_of(config: GANConfig, shape: tuple[int, ...]) -> tuple[Weighted, .
     return (Weighted(penalty, config.penalty_weight, config.penalty_interval),)
 
 
-def warn(config: GANConfig) -> None:
-    """Say on stderr which options do not do together what their papers say; the run goes on."""
+def warn(config: GANConfig, whose: str = "") -> None:
+    """Say on stderr which options do not do together what their papers say; the run goes on. whose: said before."""
     told = []
     if config.penalty == "roth" and config.loss not in SMOOTH[:2]:
         told.append(f"--penalty roth is derived for a discriminator of probabilities, --loss {config.loss} has none")
@@ -95,7 +96,7 @@ def warn(config: GANConfig) -> None:
     if config.penalty != "none" and mixed:
         told.append("the penalty is of single examples, and this discriminator sees the batch as a whole")
     for text in told:
-        print(f"warning: {text}", file=sys.stderr)
+        print(f"warning: {whose}{text}", file=sys.stderr)
 
 
 def head_of(config: GANConfig, **more: Any) -> Logits:
@@ -142,20 +143,20 @@ def networks(config: GANConfig, shape: tuple[int, ...], *, head: nn.Module | Non
     )
 
 
-def optimisers(config: GANConfig) -> dict[str, optax.GradientTransformation]:
-    """Return each player's optimiser."""
+def optimisers(config: GANConfig, moves: int) -> dict[str, optax.GradientTransformation]:
+    """Return each player's optimiser. moves: of the discriminator, in one step of training."""
 
-    def one(rate):
-        rate = optax.linear_schedule(rate, 0.0, config.steps) if config.decay else rate
+    def one(rate, moves=1):
+        rate = optax.linear_schedule(rate, 0.0, config.steps * moves) if config.decay else rate
         if config.optimiser == "adam":
             # Through an unrolled step the root of a second moment of zero would have an infinite derivative.
             root = 1e-16 if config.unroll else 0.0
             return optax.adam(rate, config.beta1, config.beta2, eps_root=root)
         return optax.rmsprop(rate) if config.optimiser == "rmsprop" else optax.sgd(rate)
 
-    tx = {G: one(config.generator_rate), D: one(config.discriminator_rate)}
-    if config.clip:
-        tx[D] = clipped(tx[D], config.clip)
+    tx = {G: one(config.generator_rate), D: one(config.discriminator_rate, moves)}
+    if config.clip:  # side by side with others its name has theirs before it; heads on its features stay free
+        tx[D] = clipped(tx[D], config.clip, lambda name: name.rpartition("/")[2] == D)
     return tx
 
 
@@ -172,6 +173,17 @@ def show_of(config: GANConfig):
     return show
 
 
+def check_packs(config: GANConfig, examples: int) -> None:
+    """Raise ValueError for packs that do not divide what the discriminator judges at once. examples: see `average`."""
+    apart = config.discriminator_steps * config.accumulate * (config.devices if config.parallel == "pmap" else 1)
+    batch = batch_size(config, examples, config.discriminator_steps)
+    if batch // apart % config.pack:
+        raise ValueError(
+            f"--pack {config.pack} must divide what the discriminator judges at once, {batch // apart} examples: a "
+            f"batch of {batch}" + (f" in {apart} slices" if apart > 1 else "")
+        )
+
+
 def average(config: GANConfig, examples: int) -> float:
     """Return the decay of the generator's average. examples: in the training set."""
     if not config.ema:
@@ -180,8 +192,14 @@ def average(config: GANConfig, examples: int) -> float:
 
 
 def game_of(config: GANConfig, gan: GAN, examples: int, **more: Any) -> Game:
-    """Return the game of these options. examples: see `average`. more: further options of `gan_game`."""
+    """Return the game of these options. examples: see `average`. more: further options of `gan_game`.
+
+    Raises ValueError for packs that do not divide what the discriminator judges at once, and as `loss_of` and
+    `penalties_of` do.
+    """
+    check_packs(config, examples)
     terms = dict(more.pop("terms", {}))
+    tx = more.pop("tx", None) or optimisers(config, config.discriminator_steps)
     *sides, last = gan.generator.shape
     shown = (*sides, last * config.pack)
     if config.feature_matching:
@@ -189,7 +207,7 @@ def game_of(config: GANConfig, gan: GAN, examples: int, **more: Any) -> Game:
     return gan_game(
         gan,
         loss_of(config),
-        tx=optimisers(config),
+        tx=tx,
         penalties=penalties_of(config, shown),
         steps=config.discriminator_steps,
         simultaneous=config.simultaneous,

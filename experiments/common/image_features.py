@@ -9,7 +9,7 @@ from experiments.common.plain import Plain, to_pixels
 from jaxgen.metrics.features import PIXELS, Features
 from jaxgen.metrics.inception import Inception
 from jaxgen.run.features import WIDTH, FeatureNetwork, check_classes, feature_network
-from jaxgen.run.named import named
+from jaxgen.run.named import named, tried
 
 INCEPTION = "inception:"
 
@@ -32,7 +32,12 @@ class ImageFeatures:
         self.side = max(1, min(height, width, int((number / channels) ** 0.5)))
         self.inception = Inception(kind.removeprefix(INCEPTION)) if kind.startswith(INCEPTION) else None
         # What features there are is seen on two images, but for a classifier's, who would have to learn first.
-        self.size = WIDTH if self.classifies else self.features.of(to_pixels(data.some("validation", 2))).shape[1]
+        if self.classifies:
+            self.size = WIDTH
+        else:
+            features, images = self.features, to_pixels(data.some("validation", 2))
+            wanted = f"--features {kind} must take images [B, H, W, C] and return features [B, F]"
+            self.size = tried(wanted, lambda: features.of(images)).shape[1]
 
     @cached_property
     def network(self) -> FeatureNetwork:
@@ -47,7 +52,8 @@ class ImageFeatures:
             return Features(self.kind, jax.jit(lambda images: apply(images)[-1]))
         if self.inception:
             return Features(self.kind, self.inception.features)
-        return Features(self.kind, named("--features", self.kind, {"pixels": PIXELS.apply, "shrunk": self._shrunk}))
+        table = {"classifier": feature_network, "pixels": PIXELS.apply, "shrunk": self._shrunk}
+        return Features(self.kind, named("--features", self.kind, table))
 
     @cached_property
     def probabilities(self) -> Features | None:

@@ -71,7 +71,7 @@ class StackedScores:
     def __init__(self, data: Plain, base: Dataset, draw: Draw, samples: int):
         """base: the set of single images. samples: of the final scores."""
         self.data, self.draw, self.samples = data, draw, samples
-        self.base, self.classes = base, check_classes(base)
+        self.base, self.classes = base, check_classes(base, every=True)
 
     @cached_property
     def network(self) -> FeatureNetwork:

@@ -32,9 +32,14 @@ class Chain(Bijector):
         return y, total
 
     def __post_init__(self) -> None:
-        """Raise ValueError for an empty chain."""
+        """Raise ValueError for an empty chain, or one bijector in two places, which would share parameters."""
         if not self.parts:
             raise ValueError("a chain needs at least one bijector, got none")
+        twice = [
+            type(part).__name__ for number, part in enumerate(self.parts) if any(part is p for p in self.parts[:number])
+        ]
+        if twice:
+            raise ValueError(f"a chain needs a bijector of its own in each place, got the same {twice[0]} twice")
         super().__post_init__()
 
 
@@ -68,9 +73,10 @@ class Repeat(Bijector):
         layer = self.bijector.clone(parent=None)
 
         def one(x, key):
-            (x, _), variables = layer.init_with_output(key, x, condition)
-            return x, variables.get("params", {})
+            (y, _), variables = layer.init_with_output(key, x, condition)
+            return y, variables.get("params", {})
 
+        x = x.astype(jax.eval_shape(one, x, key)[0].dtype)  # what all layers carry is of one type
         return jax.lax.scan(one, x, jax.random.split(key, self.depth))[1]
 
     def forward(self, x: Array, condition: Array | None = None) -> tuple[Array, Array]:
@@ -86,6 +92,8 @@ class Repeat(Bijector):
         """Return the parameters [depth, ...], made from x where there are none."""
         if self.has_variable("params", "layers"):
             return self.get_variable("params", "layers")
+        if not self.is_initializing() and not self.scope.has_collection("params"):
+            return {}  # of layers without any
         return self.param("layers", self.start, x, condition)
 
     def run(self, method: str, x: Array, condition: Array | None) -> tuple[Array, Array]:
@@ -103,7 +111,7 @@ class Repeat(Bijector):
         params = self.layers(x, condition)
         rngs = {name: jax.random.split(self.make_rng(name), self.depth) for name in self.scope.rngs}
         x = x.astype(jnp.result_type(x, *jax.tree.leaves(params)))  # what all layers carry is of one type
-        x, (log_dets, told) = jax.lax.scan(one, x, (params, rngs), reverse=method == "inverse")
+        x, (log_dets, told) = jax.lax.scan(one, x, (params, rngs), self.depth, reverse=method == "inverse")
         if told and self.is_mutable_collection(sown):
             self.put_variable(sown, "layers", told)
         return x, log_dets.sum(0)

@@ -1,6 +1,7 @@
 """An invertible linear map of the channels, the 1x1 convolution of images."""
 
 import math
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -58,6 +59,13 @@ class Linear(Bijector):
         return x.T.reshape(y.shape), constant(-places(y) * log_det, y)
 
 
+def check_linear(params: Any) -> None:
+    """Raise ValueError for a singular W among a flow's parameters, where their values are known."""
+    for path, leaf in jax.tree.leaves_with_path(params):
+        if jax.tree_util.keystr(path[-1:]) == "['log_diagonal']":
+            _check(leaf)
+
+
 def _check(log_diagonal: Array) -> None:
     if isinstance(log_diagonal, jax.core.Tracer):
         return
@@ -65,10 +73,10 @@ def _check(log_diagonal: Array) -> None:
     low, high = math.log(limits.tiny), math.log(limits.max)
     held = (values >= low) & (values <= high)  # false for NaN
     if not held.all():
-        first = held.argmin()
+        *layer, channel = (int(i) for i in np.argwhere(~held)[0])
         raise ValueError(
             f"Linear: expected a log_diagonal from {low:.4g} to {high:.4g}, or W is singular in {values.dtype}, "
-            f"got {values[first]} at channel {first}"
+            f"got {values[*layer, channel]} at channel {channel}" + (f" of layer {layer[0]}" if layer else "")
         )
 
 

@@ -140,3 +140,5 @@ def _check(x: Array, levels: int) -> None:
         raise ValueError(f"dequantise: expected integers [B, ...], got {x.dtype} of shape {x.shape}")
     if not 2 <= levels <= 256:
         raise ValueError(f"dequantise: expected levels in 2..256, got {levels}")
+    if not isinstance(x, jax.core.Tracer) and x.size and not (x.min() >= 0 and x.max() < levels):
+        raise ValueError(f"dequantise: expected integers from 0 to {levels - 1}, got {x.min()} to {x.max()}")

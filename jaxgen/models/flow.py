@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgen.bijectors.base import Array, Bijector, per_example
+from jaxgen.bijectors.linear import check_linear
 from jaxgen.models.mixture import Mixture
 
 
@@ -41,8 +42,13 @@ class Flow(NamedTuple):
         return ("flow", "base") if isinstance(self.base, Mixture) else ("flow",)
 
     def init(self, key: Array, x: Array, condition: Array | None = None) -> dict[str, Any]:
-        """Return fresh parameters; layers that start from data start from x [B, ...], which must be real data."""
-        params = {"flow": self.bijector.init(key, x, condition)["params"]}
+        """Return fresh parameters; layers that start from data start from x [B, ...], which must be real data.
+
+        Raises ValueError as `encode` does, for an x or a condition that is not finite.
+        """
+        _finite("x", x)
+        _finite("condition", condition)
+        params = {"flow": self.bijector.init(key, x, condition).get("params", {})}
         if isinstance(self.base, Mixture):
             params["base"] = self.base.init(jax.random.fold_in(key, 1), jnp.zeros((1, *self.shape)))["params"]
         return params
@@ -53,17 +59,19 @@ class Flow(NamedTuple):
         """Return the noise z [B, *shape] of x [B, ...], and log|det dz/dx| [B] in nats.
 
         key: for bijectors that estimate their log-determinant, such as a continuous one's trace.
-        Raises ValueError for an x that is not finite, where its values are known: inside a compiled or differentiated
-        function they are not.
+        Raises ValueError for an x or a condition that is not finite, a linear map that is singular and a solver that
+        does not arrive, where values are known: inside a compiled or differentiated function they are not.
         """
-        return self._forward(params, x, condition, key)[0]
+        return self._apply("forward", params, "x", x, condition, key)[0]
 
     def decode(
         self, params: Any, z: Array, condition: Array | None = None, *, key: Array | None = None
     ) -> tuple[Array, Array]:
-        """Return the x [B, ...] of noise z [B, *shape], and log|det dx/dz| [B] in nats. key: as for `encode`."""
-        rngs = {} if key is None else {"trace": key}
-        return self.bijector.apply({"params": params["flow"]}, z, condition, rngs=rngs, method="inverse")
+        """Return the x [B, ...] of noise z [B, *shape], and log|det dx/dz| [B] in nats.
+
+        key, and what is refused: as for `encode`.
+        """
+        return self._apply("inverse", params, "noise", z, condition, key)[0]
 
     def noise_log_prob(self, params: Any, z: Array, temperature: Array | float = 1.0) -> Array:
         """Return the log-density [B] in nats of noise z [B, *shape] that `temperature` has scaled."""
@@ -85,7 +93,7 @@ class Flow(NamedTuple):
         self, params: Any, x: Array, condition: Array | None = None, *, key: Array | None = None
     ) -> tuple[Array, dict[str, Array]]:
         """Return log p(x) [B] in nats, and how many steps the layers' solvers took: see `solver_steps`."""
-        (z, log_det), sown = self._forward(params, x, condition, key)
+        (z, log_det), sown = self._apply("forward", params, "x", x, condition, key)
         return self.noise_log_prob(params, z) + log_det, solver_steps(sown)
 
     def sample(
@@ -108,12 +116,19 @@ class Flow(NamedTuple):
         x, log_det = self.decode(params, z, condition, key=jax.random.fold_in(key, 1))
         return x, self.noise_log_prob(params, z, temperature) - log_det
 
-    def _forward(self, params: Any, x: Array, condition: Array | None, key: Array | None) -> tuple[Any, Any]:
-        """Return what `encode` does, and what the layers sow."""
-        if not isinstance(x, jax.core.Tracer):
-            _finite(np.asarray(x))
+    def _apply(
+        self, method: str, params: Any, name: str, x: Array, condition: Array | None, key: Array | None
+    ) -> tuple[tuple[Array, Array], Any]:
+        """Return what a method of the bijector does, and what the layers sow."""
+        _finite(name, x)
+        _finite("condition", condition)
+        check_linear(params["flow"])  # repeated layers see no values
         rngs = {} if key is None else {"trace": key}
-        return self.bijector.apply({"params": params["flow"]}, x, condition, rngs=rngs, mutable="intermediates")
+        done, sown = self.bijector.apply(
+            {"params": params["flow"]}, x, condition, rngs=rngs, mutable="intermediates", method=method
+        )
+        _arrived(done, sown)
+        return done, sown
 
 
 def solver_steps(sown: Any) -> dict[str, Array]:
@@ -124,12 +139,23 @@ def solver_steps(sown: Any) -> dict[str, Array]:
     return {name: jnp.concatenate(each).mean() for name, each in counts.items()}
 
 
-def _finite(x: np.ndarray) -> None:
+def _arrived(done: tuple[Array, Array], sown: Any) -> None:
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in done) or not (steps := solver_steps(sown)):
+        return
+    if bad := sum(int(jnp.isnan(leaf).sum()) for leaf in done):
+        told = ", ".join(f"{float(count):g} steps {name}" for name, count in steps.items())
+        raise ValueError(f"a flow: a layer's solver did not arrive within its max_steps, {bad} numbers are nan: {told}")
+
+
+def _finite(name: str, x: Array | None) -> None:
+    if x is None or isinstance(x, jax.core.Tracer):
+        return
+    x = np.asarray(x)
     finite = np.isfinite(x)
     if not finite.all():
         first = tuple(np.argwhere(~finite)[0].tolist())
         rows = (~finite).reshape(len(x), -1).any(-1).sum()
         raise ValueError(
-            f"a flow: expected finite x, got {x[first]} at index {first} of shape {x.shape}, "
+            f"a flow: expected finite {name}, got {x[first]} at index {first} of shape {x.shape}, "
             f"the first of {rows} such examples"
         )

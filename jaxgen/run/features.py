@@ -62,14 +62,19 @@ def feature_network(data: Dataset) -> FeatureNetwork:
     return FeatureNetwork(partial(model.features, params), partial(model.logits, params), notes["accuracy"])
 
 
-def check_classes(data: Dataset) -> int:
-    """Return the number of classes. Raises ValueError as `feature_network` does, before any training."""
+def check_classes(data: Dataset, *, every: bool = False) -> int:
+    """Return the number of classes. Raises ValueError as `feature_network` does, before any training.
+
+    every: also for classes without training examples.
+    """
     for key in ("image", "label"):
         if key not in data.train:
             raise ValueError(f"a feature network needs {key}s to learn from, data set {data.name!r} has none")
     classes = len(data.classes) if data.classes else 1 + int(np.max(np.asarray(data.train["label"])))
     if classes < 2:
         raise ValueError(f"a feature network needs at least 2 classes to learn from, data set {data.name!r} has 1")
+    if every and (missing := sorted(set(range(classes)) - set(np.unique(np.asarray(data.train["label"])).tolist()))):
+        raise ValueError(f"training examples of every class are needed, data set {data.name!r} has none of {missing}")
     return classes
 
 

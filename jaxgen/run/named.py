@@ -3,7 +3,9 @@
 import difflib
 import importlib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 def named(option: str, text: str, table: Mapping[str, Callable[..., Any]]) -> Callable[..., Any]:
@@ -31,3 +33,12 @@ def named(option: str, text: str, table: Mapping[str, Callable[..., Any]]) -> Ca
     if not callable(found):
         raise ValueError(f"{option} {text}: expected a function, got a {type(found).__name__}")
     return found
+
+
+def tried(wanted: str, call: Callable[[], T]) -> T:
+    """Return what a call of a user's own function gives. Raises ValueError, what is wanted first, where it fails."""
+    try:
+        return call()
+    except Exception as error:  # it is the user's, and may raise anything
+        first = str(error).strip().partition("\n")[0]
+        raise ValueError(f"{wanted}; it raises {type(error).__name__}: {first}") from error

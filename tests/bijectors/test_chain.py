@@ -1,14 +1,21 @@
 """Repeated layers: each has random streams of its own, and what each sows comes out."""
 
+from functools import partial
+
 import chex
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from jaxgen.bijectors.base import Bijector, constant
 from jaxgen.bijectors.chain import Chain, Repeat
 from jaxgen.bijectors.continuous import Continuous, Drift
+from jaxgen.bijectors.coupling import Coupling
+from jaxgen.bijectors.elementwise import affine
+from jaxgen.bijectors.permute import Reverse
+from jaxgen.nn.conditioner import DenseConditioner
 
 KEY = jax.random.key(0)
 
@@ -60,3 +67,17 @@ def test_repeated_continuous_layers_estimate_and_say_their_steps():
     chex.assert_trees_all_close((back, other), (x, -log_det), atol=1e-3)
     (steps,) = told["solves"]
     assert steps["accepted"].shape == (2,) and (steps["accepted"] > 1).all()
+
+
+@pytest.mark.parametrize("dtype", [jnp.int32, jnp.bfloat16, jnp.float32])
+def test_repeated_layers_start_from_whatever_type_they_take(dtype):
+    flow, x = Repeat(Coupling(partial(DenseConditioner, hidden=(4,)), affine()), 2), jnp.arange(12).reshape(4, 3)
+    params = flow.init(KEY, x.astype(dtype))
+    chex.assert_trees_all_equal_shapes_and_dtypes(params, flow.init(KEY, x.astype(jnp.float32)))
+    assert jnp.isfinite(flow.apply(params, x.astype(dtype))[0]).all()
+
+
+def test_one_bijector_in_two_places_is_refused():
+    same = Coupling(partial(DenseConditioner, hidden=(4,)), affine())
+    with pytest.raises(ValueError, match="a bijector of its own in each place, got the same Coupling twice"):
+        Chain([same, Reverse(), same])

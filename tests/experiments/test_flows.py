@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -56,6 +57,17 @@ def test_flows_of_the_plane(module, flags, tmp_path):
     assert {density, "warp.png", "temperatures.png"} <= names
 
 
+def test_an_image_is_of_the_class_under_which_it_is_likeliest():
+    data = load("digits")
+    seen = SimpleNamespace(data=data, see=lambda part, key, batch: jax.nn.one_hot(batch["label"], 10))
+    flow = SimpleNamespace(log_prob=lambda params, x, condition: 5.0 * params["right"] * (x * condition).sum(-1))
+    accuracy = conditional_flow.by_label(data).scores
+    for right, expected in ((1.0, 100.0), (-1.0, 0.0)):
+        state = SimpleNamespace(params={"right": right}, ema={})
+        found = accuracy(SimpleNamespace(seen=seen, flow=flow), state, lambda text: None)
+        assert found == {"classified by density": expected}
+
+
 @pytest.mark.parametrize(
     ("module", "flags"),
     [
@@ -76,6 +88,9 @@ def test_flows_of_images(module, flags, tmp_path):
     assert {"samples_00000004.png", "temperatures.png", "interpolation.png"} <= names
     if module is conditional_flow and "coarse" not in flags[-1]:
         assert 0 <= result["scores"]["classified by density"] <= 100
+    rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    watched = [row["validation/bits_per_dim"] for row in rows if "validation/bits_per_dim" in row][-1]
+    assert abs(result["scores"]["bits/dim"] - watched) < 0.3  # of other images; log2(17) would be one Jacobian too few
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """The options of the GANs: each does what it says, or is refused in one line before anything is written."""
 
 import importlib
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -93,7 +94,13 @@ def test_several_generators_meet_a_spectral_discriminator_where_asked():
         (["--simultaneous", "--unroll=2"], "--simultaneous players take one step each"),
         (["--replay=9", "--feature-matching=1"], "--feature-matching compares new examples"),
         (["--network=dcgan"], "--network dcgan makes images, the examples of ring have shape (2,)"),
-        (["--pack=3", "--batch-size=8"], "packs of 3 need a batch that 3 divides, got 8 examples"),
+        (["--pack=3", "--batch-size=8"], "--pack 3 must divide what the discriminator judges at once, 8 examples"),
+        (["--pack=2", "--accumulate=2", "--batch-size=6"], "judges at once, 3 examples: a batch of 6 in 2 slices"),
+        (["--pack=2", "--discriminator-steps=2", "--batch-size=6"], "3 examples: a batch of 6 in 2 slices"),
+        (["--noise=0.5", "--noise-steps=0"], "--noise-steps must be at least 1"),
+        (["--noise=0.5", "--noise-steps=-5"], "--noise-steps must be at least 1"),
+        (["--features=pixels"], "--features compares images, and ring is scored otherwise"),
+        (["--data=digits", "--features=pixel"], "must be one of classifier, pixels, shrunk, or module:function"),
         (["--discriminator-norm=batch"], "--discriminator-norm batch is for convolutional networks"),
         (["--beta1=1"], "--beta1 must be at least 0 and below 1, got 1.0"),
         (["--discriminator-steps=3", "--batch-size=8"], "--batch-size must divide by 3"),
@@ -129,7 +136,11 @@ def test_a_size_that_no_network_makes_is_one_line_and_leaves_no_folder(network, 
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        ("few(real, fake)", "must take a critic, real and generated examples, and a key"),
+        (
+            "few(real, fake)",
+            "must take a critic, real and generated examples and a key, traceable by JAX; it raises Ty",
+        ),
+        ("broken(critic, real, fake, key)", "traceable by JAX; it raises AttributeError: "),
         ("whole(critic, real, fake, key)", "must return one number an example: expected shape (256,) for 256 examples"),
         ("lost(*_)", "must return one number"),
     ],
@@ -138,7 +149,7 @@ def test_a_penalty_of_ones_own_that_is_none_is_one_line_and_leaves_no_folder(
     function, message, tmp_path, capsys, monkeypatch
 ):
     name, out = function.partition("(")[0], tmp_path / "run"
-    body = "return real.sum()" if "real" in function else "pass"
+    body = "return real.nothing" if name == "broken" else "return real.sum()" if "real" in function else "pass"
     (tmp_path / f"own_{name}.py").write_text(f"def {function}:\n    {body}\n")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(SystemExit) as stop:
@@ -147,6 +158,26 @@ def test_a_penalty_of_ones_own_that_is_none_is_one_line_and_leaves_no_folder(
     told = capsys.readouterr().err.strip()
     assert message in told and "\n" not in told
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "body", "message"),
+    [
+        ("loss", "return {}['no']", "--loss own:found must take logits of real and of generated examples"),
+        ("loss", "return 0 * real.astype(int), fake", "expected shapes [(3,), (3,)] for 3 examples, got ['(3,) of int"),
+        ("features", "return real.missing", "--features own:found must take images [B, H, W, C]"),
+    ],
+)
+def test_a_function_of_ones_own_that_fails_is_one_line(option, body, message, tmp_path, capsys, monkeypatch):
+    (tmp_path / "own.py").write_text(f"def found(real, fake=None):\n    {body}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "own", raising=False)
+    flags = [f"--out={tmp_path / 'run'}", f"--{option}=own:found", *(["--data=digits"] if option == "features" else [])]
+    with pytest.raises(SystemExit) as stop:
+        main("gan", Config, build, arguments=flags)
+    assert stop.value.code == 2
+    told = capsys.readouterr().err.strip()
+    assert message in told and "\n" not in told and not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(("penalty", "below"), [("gradient", True), ("one-sided", False)])
@@ -171,6 +202,7 @@ def test_a_penalty_is_of_the_centre_asked_for(penalty, below):
         "penalty-weight=1",
         "penalty-interval=2",
         "generator-norm=batch",
+        "init=normal",
         "minibatch=deviation",
         "noise=0.1",
         "discriminator-norm=batch",
@@ -192,7 +224,9 @@ def test_a_conditional_gan_needs_examples_of_every_class(tmp_path, capsys):
         main("x", module.Config, module.build, arguments=[f"--out={out}", f"--data=npz:{tmp_path / 'gaps.npz'}"])
     assert stop.value.code == 2
     told = capsys.readouterr().err.strip()
-    assert "conditional_gan needs training examples of every class" in told and told.endswith("has none of [1, 3, 4]")
+    assert "training examples of every class are needed" in told and told.endswith("has none of [1, 3, 4]")
+    with pytest.raises(ValueError, match=r"training examples of every class are needed.* has none of \[1, 3, 4\]"):
+        build(Config(data=f"stacked:npz:{tmp_path / 'gaps.npz'}", network="dcgan"))
 
 
 @pytest.mark.parametrize(

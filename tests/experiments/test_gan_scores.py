@@ -58,7 +58,7 @@ def test_the_best_checkpoint_has_the_lowest_score_and_the_worse_generator_a_high
     data, options, watch, monkeypatch
 ):
     samples = {}
-    monkeypatch.setattr("experiments.common.gan_experiment.drawer", lambda gan: drawing(samples))
+    monkeypatch.setattr("experiments.common.gan_experiment.drawer", lambda gan, with_: drawing(samples))
     gan = importlib.import_module("experiments.gan")
     experiment = gan.build(gan.Config(data=data, **options))
     real = Plain(experiment.data).some("validation", 2000)
@@ -91,7 +91,8 @@ def test_its_relatives_keep_the_lowest_score_too(name, options, watch):
     [("ring", MixtureScores), ("moons", PlaneScores), ("digits", ImageScores), ("stacked:digits", StackedScores)],
 )
 def test_the_kind_of_the_data_says_what_scores_there_are(name, kind):
-    assert type(scores_of(Plain(load(name)), drawing({}), "pixels", 500)) is kind
+    features = "pixels" if kind is ImageScores else None
+    assert type(scores_of(Plain(load(name)), drawing({}), features, 500)) is kind
 
 
 def test_modes_of_a_mixture_are_counted():

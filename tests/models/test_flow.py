@@ -10,17 +10,19 @@ import numpy as np
 import optax
 import pytest
 
-from jaxgen.bijectors.chain import Chain, layers
+from jaxgen.bijectors.chain import Chain, Repeat, layers
 from jaxgen.bijectors.continuous import Continuous, Drift
 from jaxgen.bijectors.coupling import Coupling
 from jaxgen.bijectors.elementwise import affine
 from jaxgen.bijectors.logit import Logit
+from jaxgen.bijectors.permute import Reverse
 from jaxgen.games.flow import flow_game
 from jaxgen.metrics.plane import integral
-from jaxgen.models.coupling_flows import nice, vector_flow
+from jaxgen.models.coupling_flows import glow, nice, vector_flow
 from jaxgen.models.dequantise import Noise, bound, uniform
 from jaxgen.models.flow import LOGISTIC, NORMAL, Flow, solver_steps
-from jaxgen.nn.conditioner import DenseConditioner
+from jaxgen.models.mixture import Mixture
+from jaxgen.nn.conditioner import ConvConditioner, DenseConditioner
 from jaxgen.step import init, make_step
 
 KEY = jax.random.key(0)
@@ -109,6 +111,59 @@ def test_known_values_that_are_not_finite_are_refused_and_traced_ones_pass(value
             method(params, x)
     log_prob = jax.jit(flow.log_prob)(params, x)
     np.testing.assert_array_equal(np.isfinite(log_prob), [True, True, False, False])
+
+
+def test_noise_and_conditions_and_the_data_of_the_start_are_refused_too():
+    flow = Flow(Coupling(NET, affine()), (2,))
+    x, condition = jnp.ones((4, 2)), jnp.ones((4, 3))
+    params = flow.init(KEY, x, condition)
+    with pytest.raises(ValueError, match=r"finite x, got nan at index \(1, 0\)"):
+        flow.init(KEY, x.at[1, 0].set(jnp.nan), condition)
+    for method in (flow.log_prob, flow.decode):
+        with pytest.raises(ValueError, match=r"finite condition, got inf at index \(3, 2\)"):
+            method(params, x, condition.at[3, 2].set(jnp.inf))
+    with pytest.raises(ValueError, match=r"finite noise, got nan at index \(0, 1\)"):
+        flow.decode(params, x.at[0, 1].set(jnp.nan), condition)
+
+
+def test_a_singular_map_is_refused_in_repeated_layers_too():
+    flow = Flow(glow(partial(ConvConditioner, width=4), (4, 4, 1), levels=1, depth=3), (16,))
+    x = jax.random.normal(KEY, (3, 4, 4, 1))
+    params = jax.jit(flow.init)(KEY, x)
+
+    def singular(path, leaf):
+        return leaf.at[2, 1].set(-200.0) if "log_diagonal" in jax.tree_util.keystr(path) else leaf
+
+    broken = jax.tree_util.tree_map_with_path(singular, params)
+    for method, value in ((flow.log_prob, x), (flow.decode, jnp.ones((3, 16)))):
+        with pytest.raises(ValueError, match=r"W is singular in float32, got -200.0 at channel 1 of layer 2"):
+            method(broken, value)
+
+
+def test_a_solver_of_repeated_layers_that_does_not_arrive_is_told():
+    short = Continuous(Drift((8,), nn.tanh, nn.initializers.normal(2.0)), tolerance=1e-6, max_steps=2)
+    flow = Flow(Repeat(short, 2), (4,))
+    x = jax.random.normal(KEY, (6, 4))
+    params = jax.jit(flow.init)(KEY, x)
+    for method in (flow.log_prob, flow.decode):
+        with pytest.raises(ValueError, match=r"did not arrive within its max_steps, .* steps accepted, .* rejected"):
+            method(params, x)
+    assert jnp.isnan(jax.jit(flow.log_prob)(params, x)).all()
+
+
+@pytest.mark.parametrize("base", ["normal", "mixture"])
+def test_a_flow_whose_bijector_has_no_parameters_is_its_base(base):
+    flow = Flow(Chain([Reverse(), Repeat(Reverse(), 2)]), (4,), NORMAL if base == "normal" else Mixture(3, 4))
+    x = jax.random.normal(KEY, (5, 4))
+    params = flow.init(KEY, x)
+    chex.assert_trees_all_close(flow.log_prob(params, x), flow.noise_log_prob(params, x[:, ::-1]), atol=1e-5)
+
+
+def test_temperature_scales_the_noise():
+    for base in (NORMAL, LOGISTIC):
+        flow = Flow(Reverse(), (3,), base)
+        cold, warm = (flow.noise({"flow": {}}, KEY, 5, temperature) for temperature in (0.25, 1.0))
+        chex.assert_trees_all_close(cold, 0.25 * warm)
 
 
 def test_a_flow_that_estimates_its_log_determinant_samples_too():
