@@ -59,8 +59,9 @@ class Flow(NamedTuple):
         """Return the noise z [B, *shape] of x [B, ...], and log|det dz/dx| [B] in nats.
 
         key: for bijectors that estimate their log-determinant, such as a continuous one's trace.
-        Raises ValueError for an x or a condition that is not finite, a linear map that is singular and a solver that
-        does not arrive, where values are known: inside a compiled or differentiated function they are not.
+        Raises ValueError for an x of another size; for an x or a condition that is not finite, a linear map that is
+        singular and a solver that does not arrive, where values are known: inside a compiled or differentiated function
+        they are not.
         """
         return self._apply("forward", params, "x", x, condition, key)[0]
 
@@ -80,7 +81,12 @@ class Flow(NamedTuple):
         return per_example(self.base.log_prob(z / temperature)) - z[0].size * jnp.log(temperature)
 
     def noise(self, params: Any, key: Array, n: int, temperature: Array | float = 1.0) -> Array:
-        """Return noise [n, *shape] that `temperature` has scaled; of a mixture, each component about its mean."""
+        """Return noise [n, *shape] that `temperature` has scaled; of a mixture, each component about its mean.
+
+        Raises ValueError for a temperature that is known and not above 0.
+        """
+        if not isinstance(temperature, jax.core.Tracer) and not temperature > 0:
+            raise ValueError(f"a flow: expected a temperature above 0, got {temperature}")
         if isinstance(self.base, Mixture):
             return self.base.apply({"params": params["base"]}, key, n, temperature, method="sample")
         return temperature * self.base.sample(key, (n, *self.shape))
@@ -120,6 +126,9 @@ class Flow(NamedTuple):
         self, method: str, params: Any, name: str, x: Array, condition: Array | None, key: Array | None
     ) -> tuple[tuple[Array, Array], Any]:
         """Return what a method of the bijector does, and what the layers sow."""
+        if 0 in x.shape or math.prod(x.shape[1:]) != math.prod(self.shape):
+            wanted = f"[B, ...] of {math.prod(self.shape)} numbers an example"
+            raise ValueError(f"a flow: expected {name} {wanted}, got shape {x.shape}")
         _finite(name, x)
         _finite("condition", condition)
         check_linear(params["flow"])  # repeated layers see no values

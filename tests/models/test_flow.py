@@ -126,6 +126,22 @@ def test_noise_and_conditions_and_the_data_of_the_start_are_refused_too():
         flow.decode(params, x.at[0, 1].set(jnp.nan), condition)
 
 
+@pytest.mark.parametrize("shape", [(4, 3), (4,), (0, 2), (2, 2, 2)])
+def test_examples_of_another_size_are_refused(shape):
+    flow = Flow(Coupling(NET, affine()), (2,))
+    params = flow.init(KEY, jnp.ones((4, 2)))
+    for name, method in (("x", flow.log_prob), ("noise", flow.decode)):
+        with pytest.raises(ValueError, match=rf"expected {name} \[B, ...\] of 2 numbers an example, got shape"):
+            jax.jit(method)(params, jnp.ones(shape))
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, np.nan])
+def test_a_temperature_that_is_not_above_zero_is_refused(temperature):
+    flow = Flow(Reverse(), (2,))
+    with pytest.raises(ValueError, match="expected a temperature above 0"):
+        flow.sample({"flow": {}}, KEY, 3, temperature=temperature)
+
+
 def test_a_singular_map_is_refused_in_repeated_layers_too():
     flow = Flow(glow(partial(ConvConditioner, width=4), (4, 4, 1), levels=1, depth=3), (16,))
     x = jax.random.normal(KEY, (3, 4, 4, 1))
