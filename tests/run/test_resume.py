@@ -10,7 +10,7 @@ import time
 import jax
 import pytest
 
-from experiments import gan
+from experiments import gan, realnvp
 from jaxgen.run.checkpoint import Checkpoints
 from jaxgen.step import init, make_step
 from tests.test_step import assert_same
@@ -87,22 +87,42 @@ def test_interrupted_by_the_user_it_saves_and_goes_on(whole, tmp_path):
         assert stopped == straight
 
 
+def assert_goes_on(game, batches, folder, saved):
+    """Play all batches, save after five, and play the others from what was saved too. saved: says what state it is."""
+    state, step = init(game, jax.random.key(0), batches[0]), jax.jit(make_step(game))
+    like = jax.eval_shape(lambda: state)
+    for batch in batches[:5]:
+        state = step(state, batch)[0]
+    assert saved(state)
+
+    manager = Checkpoints(folder, mode="min")
+    manager.save(5, state, {"step": 5}, None)
+    manager.close()
+    again = Checkpoints(folder, mode="min").restore(5, like)
+    for batch in batches[5:]:
+        state, again = step(state, batch)[0], step(again, batch)[0]
+    assert_same(again, state)
+
+
 def test_a_pool_of_replayed_examples_goes_on_bitwise_from_its_checkpoint(tmp_path):
     """With the discriminator's spectral vectors and the generator's average; a killed run of it is a slow test."""
     narrow = {"generator_hidden": (8,), "discriminator_hidden": (8,), "latent": 2}
     experiment = gan.build(gan.Config(replay=20, discriminator_norm="spectral", ema=2000, **narrow))
     x = experiment.data.train["x"]
     batches = [experiment.prepare(None, {"x": x[first : first + 8]}) for first in range(0, 72, 8)]
-    state, step = init(experiment.game, jax.random.key(0), batches[0]), jax.jit(make_step(experiment.game))
-    like = jax.eval_shape(lambda: state)
-    for batch in batches[:5]:
-        state = step(state, batch)[0]
-    assert state.extra["replay"]["seen"] == 40  # more than it holds
+    # more than it holds
+    assert_goes_on(experiment.game, batches, tmp_path, lambda state: state.extra["replay"]["seen"] == 40)
 
-    manager = Checkpoints(tmp_path, mode="min")
-    manager.save(5, state, {"step": 5}, None)
-    manager.close()
-    again = Checkpoints(tmp_path, mode="min").restore(5, like)
-    for batch in batches[5:]:
-        state, again = step(state, batch)[0], step(again, batch)[0]
-    assert_same(again, state)
+
+def test_a_flow_that_started_from_data_goes_on_bitwise_from_its_checkpoint(tmp_path):
+    experiment = realnvp.build(realnvp.Config(layers=2, hidden=(8,), ema=0.9))
+    rows = experiment.data.train["x"]
+    batches = [
+        experiment.prepare(jax.random.key(first), {"x": rows[first : first + 8] + first}) for first in range(0, 72, 8)
+    ]
+
+    def started(state):  # at the first batch: the fifth, 32 further on, would have left other places
+        places = [leaf for path, leaf in jax.tree.leaves_with_path(state.params) if "location" in str(path)]
+        return places and all(abs(leaf).max() < 16 for leaf in places)
+
+    assert_goes_on(experiment.game, batches, tmp_path, started)
