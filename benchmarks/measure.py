@@ -99,10 +99,15 @@ def quartiles(values: np.ndarray) -> list[float]:
 
 
 def check_peers(subject: Subject, kinds: Sequence[str] = IMAGES) -> list[tuple[str, str]]:
-    """Return (library, kind) of the peers to run. Raises ValueError for unknown kinds, or a library that is missing."""
+    """Return (library, kind) of the peers to run.
+
+    Raises ValueError for unknown kinds, none that the subject's peers have, or a library that is missing.
+    """
     known = [kind for kind in IMAGES if kind != "graphs" or jax.default_backend() == "gpu"]
     if unknown := [kind for kind in kinds if kind not in known]:
         raise ValueError(f"--kinds must be among {', '.join(known)} here, got {', '.join(unknown)}")
+    if not set(kinds) & set(subject.kinds):
+        raise ValueError(f"--kinds must be among {', '.join(subject.kinds)} for this model, got {', '.join(kinds)}")
     check_installed("--peers", "torch", *subject.peers)
     return [(library, kind) for library in subject.peers for kind in subject.kinds if kind in kinds]
 

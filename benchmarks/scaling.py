@@ -21,6 +21,7 @@ from benchmarks.results import writable
 from benchmarks.subject import load
 from benchmarks.table import spread
 from benchmarks.training import Training
+from jaxgen.parallel import ask_for_devices
 from jaxgen.run.cli import parse, refuse
 
 
@@ -72,6 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         path, picture = writable(config.json), writable(config.picture, "--picture")
     except ValueError as error:
         refuse(error)
+    if "devices" in names:
+        ask_for_devices(machine.cores())
     about, results = machine.describe(), {}
     print(f"{about['processor']}, {about['cores']} cores, {about['device']}, jax {about['jax']}, load {machine.load()}")
     for name in names:
@@ -114,6 +117,7 @@ def measured(axis: Axis, *, rounds: int, steps: int) -> list[dict[str, Any]]:
 def drawn(results: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> None:
     """Draw a panel an axis: the step's time with its quartiles, and the seconds of compilation."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
     figure = Figure(figsize=(4.2 * len(results), 3.4), layout="constrained")
     for panel, (name, points) in zip(figure.subplots(1, len(results), squeeze=False)[0], results.items(), strict=True):
@@ -124,7 +128,9 @@ def drawn(results: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> Non
         panel.set(title=f"{AXES[name].model}: {name}", xlabel=name)
         panel.set_ylabel("ms a step", color="C0")
         panel.set_xticks(at, [str(value) for value in at], minor=False)
-        panel.minorticks_off()
+        panel.xaxis.set_minor_locator(NullLocator())
+        ticks = LogLocator(subs=(1, 2, 5))  # a curve that hardly climbs needs more than powers of ten
+        panel.yaxis.set(major_locator=ticks, major_formatter=StrMethodFormatter("{x:g}"), minor_locator=NullLocator())
         right = panel.twinx()
         right.plot(at, [point["compile_seconds"] for point in points], "s:", color="C1")
         right.set_ylabel("s to compile", color="C1")

@@ -72,7 +72,7 @@ class Config:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure what the flags say; print a table. Exits with status 2 and one line for bad input."""
+    """Measure what the flags say; print a row a model as it ends. Exits with status 2 and one line for bad input."""
     try:
         config = parse("benchmarks.steps", Config, sys.argv[1:] if arguments is None else arguments, __doc__)
         config.check()
@@ -86,8 +86,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for name, subject in subjects.items()
         }
         before = machine.load()  # of others: with any, two threads wait for each other and torch most of all
-        results = {
-            name: measure(
+        about = machine.describe()
+        where = f"{about['processor']}, {about['cores']} cores, {about['device']}, jax {about['jax']}"
+        print(f"{where}, load {before} before")
+        told = {"machine": about, "precision": config.precision, "parallel": config.parallel, "models": {}}
+        for name, subject in subjects.items():
+            result = measure(
                 subject,
                 rounds=config.rounds,
                 steps=config.steps,
@@ -97,25 +101,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 parallel=config.parallel,
                 precision=config.precision,
             )
-            for name, subject in subjects.items()
-        }
+            # At once: the others may take hours, and what is measured shall not be lost with them.
+            print("\n".join([table({name: result}), *peer_lines(name, result)]), flush=True)
+            told["models"][name] = result
+            if path is not None:
+                path.write_text(json.dumps(told, indent=2) + "\n")
     except ValueError as error:
         refuse(error)
-    about = machine.describe()
-    print(f"{about['processor']}, {about['cores']} cores, {about['device']}, jax {about['jax']}, load {before} before")
-    print(table(results))
-    for name, result in results.items():
-        for line in peer_lines(name, result):
-            print(line)
     print(legend())
-    if path is not None:
-        path.write_text(
-            json.dumps(
-                {"machine": about, "precision": config.precision, "parallel": config.parallel, "models": results},
-                indent=2,
-            )
-            + "\n"
-        )
 
 
 if __name__ == "__main__":

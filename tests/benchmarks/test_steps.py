@@ -84,7 +84,15 @@ def test_bad_flags_are_refused(flags, capsys):
 
 
 @pytest.mark.parametrize(
-    "flags", ["--kinds lazy", "--kinds graphs", "--seeds 2", "--precision bfloat16", "--devices 8"]
+    "flags",
+    [
+        "--kinds lazy",
+        "--kinds graphs",
+        "--model gan --kinds channels_last",
+        "--seeds 2",
+        "--precision bfloat16",
+        "--devices 8",
+    ],
 )
 def test_what_peers_cannot_do_is_refused(flags, capsys, monkeypatch):
     pytest.importorskip("torch", reason="the peers need torch: pip install 'jaxgen[peers]'")
