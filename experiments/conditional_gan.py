@@ -1,8 +1,8 @@
 """Conditional GAN: Mirza and Osindero 2014; projection: Miyato and Koyama 2018; classifier: Odena et al. 2017.
 
 python -m experiments.conditional_gan
-    digits (8x8): 98.7 % classified as asked (test images: 98.9 %), FID in the project's classifier's features 16.1
-    (that of training images: 9.9), a minute on two cores
+    digits (8x8): 98.0 % classified as asked (test images: 98.9 %), FID in the project's classifier's features 14.4
+    (that of training images: 9.8), 47 seconds on two cores
 python -m experiments.conditional_gan --data tfds:mnist --steps 6000 --batch-size 64
     MNIST: 98.6 % classified as asked (99.3 %), FID 5.8 (2.0), 16 minutes on one busy core
 """

@@ -5,7 +5,7 @@ bends each layer hangs on the example, by a network of what the encoder says. A 
 Gaussian posterior trains beside it, as the baseline of every score.
 
 python -m experiments.iaf
-    digits (8x8): test -log p 22.52 nats (Gaussian posterior 22.60), negative ELBO 22.90 (22.99), 95 seconds on two busy
+    digits (8x8): test -log p 22.52 nats (Gaussian posterior 22.60), negative ELBO 22.90 (22.99), 45 seconds on two
     cores
 python -m experiments.iaf --posterior planar
     digits (8x8): test -log p 22.52 nats, negative ELBO 23.00; 22.59 and 23.03 with the same planes for all examples

@@ -1,7 +1,7 @@
 """Neural spline flow: Durkan et al. 2019, "Neural spline flows".
 
 python -m experiments.spline_flow
-    moons: test negative log-likelihood 0.004 nats above the exact density's, 45 seconds on two busy cores
+    moons: test negative log-likelihood 0.004 nats above the exact density's, 45 seconds on two cores
 python -m experiments.spline_flow --data ring --bins 16 --layers 8
     ring of 8 modes of deviation 0.01: 0.013 nats above, a minute
 python -m experiments.spline_flow --data grid --components 64 --clip 1 --evaluations 2

@@ -1,8 +1,8 @@
 """The unrolled GAN: Metz et al. 2017, "Unrolled generative adversarial networks".
 
 python -m experiments.unrolled_gan
-    ring: 6 of 8 modes, 90.4 % of high quality, reverse KL 0.38 nats, with noise that fades (Sonderby et al. 2017); 227
-    seconds on one busy core
+    ring: all 8 modes, 88.4 % of high quality, reverse KL 0.09 nats, with noise that fades (Sonderby et al. 2017); 71
+    seconds on two cores (6 modes, 90.4 %, 0.38 on another machine, whose last bits differ)
 python -m experiments.unrolled_gan --loss minimax --noise 0 --no-decay --ema 0 --steps 25000 --batch-size 512
     --generator-hidden 128 128 --discriminator-hidden 128 128 --activation tanh --init orthogonal --latent 256
     --discriminator-rate 1e-4
