@@ -92,7 +92,7 @@ def multi_gan(config: GANConfig, shape: tuple[int, ...], generators: int) -> GAN
 
 def multi_game(config: GANConfig, gan: GAN, examples: int) -> Game:
     """Return the game. examples: in the training set."""
-    return multi_generator_game(gan, tx=optimisers(config, 1), ema=average(config, examples))
+    return multi_generator_game(gan, tx=optimisers(config), ema=average(config, examples))
 
 
 def one_each(gan: GAN, draw: Draw) -> Draw:

@@ -143,8 +143,8 @@ def networks(config: GANConfig, shape: tuple[int, ...], *, head: nn.Module | Non
     )
 
 
-def optimisers(config: GANConfig, moves: int) -> dict[str, optax.GradientTransformation]:
-    """Return each player's optimiser. moves: of the discriminator, in one step of training."""
+def optimisers(config: GANConfig, moves: int | None = None) -> dict[str, optax.GradientTransformation]:
+    """Return each player's optimiser. moves: of the discriminator in one step, if not --discriminator-steps."""
 
     def one(rate, moves=1):
         rate = optax.linear_schedule(rate, 0.0, config.steps * moves) if config.decay else rate
@@ -154,7 +154,7 @@ def optimisers(config: GANConfig, moves: int) -> dict[str, optax.GradientTransfo
             return optax.adam(rate, config.beta1, config.beta2, eps_root=root)
         return optax.rmsprop(rate) if config.optimiser == "rmsprop" else optax.sgd(rate)
 
-    tx = {G: one(config.generator_rate), D: one(config.discriminator_rate, moves)}
+    tx = {G: one(config.generator_rate), D: one(config.discriminator_rate, moves or config.discriminator_steps)}
     if config.clip:  # side by side with others its name has theirs before it; heads on its features stay free
         tx[D] = clipped(tx[D], config.clip, lambda name: name.rpartition("/")[2] == D)
     return tx
@@ -199,7 +199,7 @@ def game_of(config: GANConfig, gan: GAN, examples: int, **more: Any) -> Game:
     """
     check_packs(config, examples)
     terms = dict(more.pop("terms", {}))
-    tx = more.pop("tx", None) or optimisers(config, config.discriminator_steps)
+    tx = more.pop("tx", None) or optimisers(config)
     *sides, last = gan.generator.shape
     shown = (*sides, last * config.pack)
     if config.feature_matching:
