@@ -13,7 +13,7 @@ from experiments.common.flow_config import FlowConfig
 from jaxgen.bijectors.autoregressive import Net
 from jaxgen.bijectors.base import Bijector
 from jaxgen.bijectors.chain import Chain
-from jaxgen.bijectors.elementwise import affine
+from jaxgen.bijectors.elementwise import affine, softplus_scale
 from jaxgen.bijectors.flatten import Flatten
 from jaxgen.models.autoregressive_flows import autoregressive_flow
 from jaxgen.nn.conditioner import ZEROS
@@ -43,7 +43,12 @@ def masked(config: FlowConfig) -> Net:
 
 def make(config: Config, shape: tuple[int, ...]) -> Bijector:
     """Return the bijector of examples of this shape, images as vectors."""
-    return Chain([Flatten(shape), autoregressive_flow(masked(config), affine(shift_first=False), layers=config.layers)])
+    return Chain(
+        [
+            Flatten(shape),
+            autoregressive_flow(masked(config), affine(softplus_scale, shift_first=False), layers=config.layers),
+        ]
+    )
 
 
 def build(config: Config) -> Experiment:

@@ -44,8 +44,13 @@ def tanh_scale(h: Array, bound: float = 3.0) -> Array:
     return bound * jnp.tanh(h / bound)
 
 
+def softplus_scale(h: Array, least: float = 1e-3) -> Array:
+    """Return log(softplus(h) + least): scales from `least` up that grow as h does, 0.69 at zero (nflows' code)."""
+    return jnp.log(jax.nn.softplus(h) + least)
+
+
 def affine(log_scale: Callable[[Array], Array] = tanh_scale, *, shift_first: bool = True) -> Elementwise:
-    """Return y = (x + shift) * scale, or y = x * scale + shift, with a bounded scale.
+    """Return y = (x + shift) * scale, or y = x * scale + shift.
 
     log_scale: what the network gives -> log scale. shift_first: the former, as Glow's code has it; the latter is that
     of RealNVP (Dinh et al. 2017, equation 7), in which the shift's gradient does not grow with the scale.

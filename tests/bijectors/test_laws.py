@@ -12,7 +12,7 @@ from jaxgen.bijectors.autoregressive import Autoregressive
 from jaxgen.bijectors.chain import Chain, Inverse, Repeat
 from jaxgen.bijectors.continuous import Continuous, Drift
 from jaxgen.bijectors.coupling import Coupling, MaskedCoupling, alternate, checkerboard, other
-from jaxgen.bijectors.elementwise import additive, affine, sigmoid_scale
+from jaxgen.bijectors.elementwise import additive, affine, sigmoid_scale, softplus_scale
 from jaxgen.bijectors.flatten import Flatten
 from jaxgen.bijectors.linear import Linear
 from jaxgen.bijectors.logit import Logit
@@ -70,6 +70,7 @@ TABLE = {  # bijector, shape of x, and of the condition
     "affine coupling, flipped": (Coupling(DENSE, affine(), flip=True), ODD),
     "affine coupling, shifted last": (Coupling(DENSE, affine(shift_first=False)), ODD),
     "affine coupling, sigmoid": (Coupling(DENSE, affine(sigmoid_scale)), VECTOR),
+    "affine coupling, softplus": (Coupling(DENSE, affine(softplus_scale, shift_first=False)), VECTOR),
     "affine coupling, told": (Coupling(DENSE, affine()), VECTOR, TOLD),
     "spline coupling": (Coupling(DENSE, SPLINE), VECTOR),
     "coupling of channels": (Coupling(CONV, affine()), IMAGE),
