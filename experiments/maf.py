@@ -1,7 +1,7 @@
 """Masked autoregressive flow: Papamakarios et al. 2017, "Masked autoregressive flow for density estimation".
 
 python -m experiments.maf
-    moons: test negative log-likelihood 0.011 nats above the exact density's, 30 seconds on two cores
+    moons: test negative log-likelihood 0.015 nats above the exact density's, 26 seconds on two cores
 """
 
 from dataclasses import dataclass
