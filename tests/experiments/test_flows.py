@@ -90,7 +90,8 @@ def test_flows_of_images(module, flags, tmp_path):
         assert 0 <= result["scores"]["classified by density"] <= 100
     rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     watched = [row["validation/bits_per_dim"] for row in rows if "validation/bits_per_dim" in row][-1]
-    assert abs(result["scores"]["bits/dim"] - watched) < 0.3  # of other images; log2(17) would be one Jacobian too few
+    # Of other images; a Jacobian too few would be log2(17) = 4.09 bits.
+    assert abs(result["scores"]["bits/dim"] - watched) < 0.3 + 0.04 * watched
 
 
 @pytest.mark.slow
