@@ -13,9 +13,8 @@ from experiments.common.flow_config import FlowConfig
 from jaxgen.bijectors.autoregressive import Net
 from jaxgen.bijectors.base import Bijector
 from jaxgen.bijectors.chain import Chain
-from jaxgen.bijectors.elementwise import affine, softplus_scale
 from jaxgen.bijectors.flatten import Flatten
-from jaxgen.models.autoregressive_flows import autoregressive_flow
+from jaxgen.models.autoregressive_flows import maf
 from jaxgen.nn.conditioner import ZEROS
 from jaxgen.nn.masked import MADE
 from jaxgen.run.cli import main
@@ -43,12 +42,7 @@ def masked(config: FlowConfig) -> Net:
 
 def make(config: Config, shape: tuple[int, ...]) -> Bijector:
     """Return the bijector of examples of this shape, images as vectors."""
-    return Chain(
-        [
-            Flatten(shape),
-            autoregressive_flow(masked(config), affine(softplus_scale, shift_first=False), layers=config.layers),
-        ]
-    )
+    return Chain([Flatten(shape), maf(masked(config), layers=config.layers)])
 
 
 def build(config: Config) -> Experiment:

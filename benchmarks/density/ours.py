@@ -12,11 +12,10 @@ import optax
 from benchmarks.density.job import BOUND, Job, Size, Trained
 from benchmarks.training import timed_compile
 from jaxgen.bijectors.base import Bijector
-from jaxgen.bijectors.elementwise import affine, softplus_scale
 from jaxgen.bijectors.spline import rational_quadratic
 from jaxgen.games.flow import flow_game
 from jaxgen.metrics.batched import over
-from jaxgen.models.autoregressive_flows import autoregressive_flow
+from jaxgen.models.autoregressive_flows import autoregressive_flow, maf
 from jaxgen.models.coupling_flows import vector_flow
 from jaxgen.models.flow import Flow
 from jaxgen.nn.conditioner import ZEROS, DenseConditioner
@@ -31,9 +30,7 @@ def bijector(kind: str, size: Size, dtype: jnp.dtype | None = None) -> Bijector:
     if kind == "spline, coupling":
         return vector_flow(partial(DenseConditioner, hidden=size.hidden, dtype=dtype), spline, layers=size.layers)
     net = partial(MADE, size.hidden, activation=nn.relu, kernel_init=ZEROS, scattered=True, dtype=dtype)
-    return autoregressive_flow(
-        net, affine(softplus_scale, shift_first=False) if kind == "maf" else spline, layers=size.layers
-    )
+    return maf(net, layers=size.layers) if kind == "maf" else autoregressive_flow(net, spline, layers=size.layers)
 
 
 def train(kind: str, job: Job) -> Trained:

@@ -4,9 +4,14 @@ from jaxgen.bijectors.actnorm import ActNorm
 from jaxgen.bijectors.autoregressive import Autoregressive, Net
 from jaxgen.bijectors.base import Bijector
 from jaxgen.bijectors.chain import Chain, Repeat
-from jaxgen.bijectors.elementwise import Elementwise
+from jaxgen.bijectors.elementwise import Elementwise, affine, softplus_scale
 from jaxgen.bijectors.linear import Linear
 from jaxgen.bijectors.permute import Reverse
+
+
+def maf(net: Net, *, layers: int) -> Bijector:
+    """Return a masked autoregressive flow: y = x * scale + shift of each number, the scale by softplus."""
+    return autoregressive_flow(net, affine(softplus_scale, shift_first=False), layers=layers)
 
 
 def autoregressive_flow(net: Net, elementwise: Elementwise, *, layers: int, mix: bool = False) -> Bijector:
