@@ -6,9 +6,9 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from jaxgen.bijectors.apart import apart
 from jaxgen.bijectors.base import Array
 from jaxgen.bijectors.elementwise import Elementwise
+from jaxgen.nn.apart import apart
 
 LEAST = 1e-3
 """The least slope at a knot, and the least width and height of a bin as parts of the whole (their code)."""

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.bijectors.apart import apart
+from jaxgen.nn.apart import apart
 
 X = jnp.linspace(0.1, 2.0, 7)
 

@@ -1,0 +1,159 @@
+"""Strided convolution and its two adjoints with fewer products (Lavin and Gray 2016, "Fast algorithms for
+convolutional neural networks", section 4.1).
+
+Two neighbouring outputs of a filter g of r taps on numbers d take r + 1 products instead of 2 r: y = A' [(G g) (B' d)].
+Nested over both axes a tile of 2x2 outputs takes (r + 1)^2 instead of 4 r^2: 9 of 16 for two taps, 16 of 36 for three.
+Each product is one of matrices, over channels. A kernel of r s taps and stride s is one of r taps and stride 1 on
+images whose s^2 phases lie among their channels.
+
+The adjoints are those of `jaxgen.nn.convolution`: with the three sums A, G and B of the same products turned round.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxgen.nn.apart import apart
+
+Array = jax.Array
+
+# By the number of taps: the factors of each product, one a row, in the two outputs, in the taps and in the numbers.
+A = {2: ((1, 0), (1, 1), (0, 1)), 3: ((1, 0), (1, 1), (1, -1), (0, -1))}
+G = {2: ((1, 0), (1, 1), (0, 1)), 3: ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))}
+B = {2: ((1, -1, 0), (0, 1, 0), (0, -1, 1)), 3: ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1))}
+
+
+def taps(size: tuple[int, int], kernel: tuple[int, int], stride: int) -> int | None:
+    """Return the number of taps of a phase, None where this form has none for images of this size."""
+    whole = kernel[0] == kernel[1] and kernel[0] % stride == 0 and not any(side % (2 * stride) for side in size)
+    found = kernel[0] // stride
+    return found if whole and found in A else None
+
+
+def conv(x: Array, w: Array, stride: int) -> Array:
+    """Return C(x, w). x: [B, H, W, C]; w: [kernel, kernel, C, F]."""
+    r, tiles = len(w) // stride, [side // (2 * stride) for side in x.shape[1:3]]
+    products = [u @ g for u, g in zip(_images(x, r, stride), _weights(w, r, stride), strict=True)]
+    return apart(partial(_outputs, r), [m.reshape(len(x), *tiles, -1) for m in products])
+
+
+def conv_transpose(u: Array, w: Array, stride: int, size: tuple[int, int]) -> Array:
+    """Return T(u, w) [B, *size, C]. u: [B, H, W, F]; w: [kernel, kernel, C, F]."""
+    r, tiles = len(w) // stride, [side // (2 * stride) for side in size]
+    products = [m @ g.T for m, g in zip(_cotangents(u, r), _weights(w, r, stride), strict=True)]
+    return apart(partial(_overlapped, r, stride, size), [m.reshape(len(u), *tiles, -1) for m in products])
+
+
+def conv_kernel(x: Array, u: Array, stride: int, kernel: tuple[int, int]) -> Array:
+    """Return K(x, u) [*kernel, C, F]. x: [B, H, W, C]; u: [B, H / stride, W / stride, F]."""
+    r = kernel[0] // stride
+    products = [a.T @ m for a, m in zip(_images(x, r, stride), _cotangents(u, r), strict=True)]
+    w = apart(partial(_kernel, r), products).reshape(r, r, stride, stride, x.shape[3], u.shape[3])
+    return w.transpose(0, 2, 1, 3, 4, 5).reshape(*kernel, x.shape[3], u.shape[3])
+
+
+def _images(x: Array, r: int, stride: int) -> list[Array]:
+    """Return B' d for each product: [tiles, stride^2 C], a tile being r + 1 numbers each way."""
+    batch, height, _, channels = x.shape
+    pad = (r - 1) * stride
+    low = pad // 2
+
+    def padded(x):
+        return _pad(_pad(x, 1, low, pad - low), 2, low, pad - low)
+
+    def transformed(x):
+        both = [down for across in _windows(x, r, 1) for down in _windows(across, r, 3)]
+        return [jnp.stack([one[:, :, phase] for phase in range(stride)], 3) for one in both]
+
+    x = apart(padded, x).reshape(batch, height // stride + r - 1, stride, -1, stride * channels)
+    return [one.reshape(-1, stride**2 * channels) for one in apart(transformed, x)]
+
+
+def _windows(x: Array, r: int, axis: int) -> list[Array]:
+    """Return B' d along an axis, whose windows of r + 1 numbers lie 2 apart."""
+    last = x.shape[axis] - r - 1
+    numbers = [lax.slice_in_dim(x, first, first + last + 1, 2, axis) for first in range(r + 1)]
+    return [_sum(factors, numbers) for factors in B[r]]
+
+
+def _weights(w: Array, r: int, stride: int) -> list[Array]:
+    """Return G g for each product: [stride^2 C, F]."""
+    channels, features = w.shape[2:]
+    w = w.reshape(r, stride, r, stride, channels, features).transpose(0, 2, 1, 3, 4, 5)
+
+    def transformed(w):
+        return [_sum(across, _sum(down, w)) for down in G[r] for across in G[r]]
+
+    return apart(transformed, w.reshape(r, r, stride**2 * channels, features))
+
+
+def _cotangents(u: Array, r: int) -> list[Array]:
+    """Return A y for each product: [tiles, F], a tile being 2 numbers each way."""
+    batch, height, width, features = u.shape
+
+    def transformed(u):
+        rows = [_sum(factors, [u[:, :, i] for i in range(2)]) for factors in A[r]]
+        return [_sum(factors, [row[:, :, :, i] for i in range(2)]) for row in rows for factors in A[r]]
+
+    u = u.reshape(batch, height // 2, 2, width // 2, 2, features)
+    return [one.reshape(-1, features) for one in apart(transformed, u)]
+
+
+def _outputs(r: int, products: list[Array]) -> Array:
+    """Return A' m [B, H, W, F] of products [B, H / 2, W / 2, F]."""
+    columns = zip(*_rows(products, r), strict=True)
+    both = [[_sum(factors, column) for factors in _turned(A[r])] for column in columns]
+    y = [jnp.stack([_sum(factors, row) for factors in _turned(A[r])], 3) for row in zip(*both, strict=True)]
+    batch, height, width, features = products[0].shape
+    return jnp.stack(y, 2).reshape(batch, 2 * height, 2 * width, features)
+
+
+def _kernel(r: int, products: list[Array]) -> Array:
+    """Return G' m [r, r, stride^2 C, F]."""
+    columns = zip(*_rows(products, r), strict=True)
+    both = [[_sum(factors, column) for factors in _turned(G[r])] for column in columns]
+    w = [jnp.stack([_sum(factors, row) for factors in _turned(G[r])]) for row in zip(*both, strict=True)]
+    return jnp.stack(w)
+
+
+def _overlapped(r: int, stride: int, size: tuple[int, int], products: list[Array]) -> Array:
+    """Return B m [B, *size, C] of products [B, H / 2, W / 2, stride^2 C]: windows are added where they overlap."""
+
+    def axis(products, axis):
+        numbers = [_sum(factors, products) for factors in _turned(B[r])]
+        pairs = [_pad(number, axis, 0, 1) for number in numbers[:2]]
+        for number, later in enumerate(numbers[2:]):
+            pairs[number] = pairs[number] + _pad(later, axis, 1, 0)
+        found = jnp.stack(pairs, axis + 1)
+        shape = (*found.shape[:axis], 2 * found.shape[axis], *found.shape[axis + 2 :])
+        return lax.slice_in_dim(found.reshape(shape), 0, shape[axis] - 3 + r, 1, axis)
+
+    columns = zip(*_rows(products, r), strict=True)
+    x = axis([axis(column, 1) for column in columns], 2)
+    batch, height, width, _ = x.shape
+    x = x.reshape(batch, height, width, stride, stride, -1).transpose(0, 1, 3, 2, 4, 5)
+    x = x.reshape(batch, height * stride, width * stride, -1)
+    low = (r - 1) * stride // 2
+    return x[:, low : low + size[0], low : low + size[1]]
+
+
+def _rows(products: list[Array], r: int) -> list[list[Array]]:
+    return [products[first : first + r + 1] for first in range(0, len(products), r + 1)]
+
+
+def _turned(factors: Sequence[Sequence[float]]) -> list[tuple[float, ...]]:
+    return list(zip(*factors, strict=True))
+
+
+def _sum(factors: Sequence[float], arrays: Sequence[Array]) -> Array:
+    terms = [array if factor == 1 else factor * array for factor, array in zip(factors, arrays, strict=True) if factor]
+    return sum(terms[1:], terms[0])
+
+
+def _pad(x: Array, axis: int, before: int, after: int) -> Array:
+    # lax's own, as jnp.pad is a call within the calls of `apart`, which no fusion takes in.
+    config = [(before, after, 0) if number == axis else (0, 0, 0) for number in range(x.ndim)]
+    return lax.pad(x, jnp.zeros((), x.dtype), config)

@@ -1,0 +1,98 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen.nn import convolution, winograd
+
+KEY = jax.random.key(0)
+CASES = [(2, 1, (2, 4)), (3, 1, (4, 6)), (4, 2, (4, 8)), (6, 2, (8, 4)), (6, 3, (6, 12))]
+
+
+def triple(kernel, stride, size, channels=3, features=2, batch=2):
+    keys = jax.random.split(KEY, 3)
+    out = [side // stride for side in size]
+    return (
+        jax.random.normal(keys[0], (batch, *size, channels)),
+        jax.random.normal(keys[1], (kernel, kernel, channels, features)),
+        jax.random.normal(keys[2], (batch, *out, features)),
+    )
+
+
+def own(x, w, stride):
+    """Lax's own convolution, which derives by itself."""
+    low = (w.shape[0] - stride) // 2
+    padding = [(low, w.shape[0] - stride - low)] * 2
+    return jax.lax.conv_general_dilated(x, w, (stride,) * 2, padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+@pytest.mark.parametrize("taps", [2, 3])
+def test_the_factors_give_two_outputs_of_a_filter_exactly(taps):
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        numbers, filter_ = rng.integers(-9, 9, taps + 1), rng.integers(-9, 9, taps)
+        a, g, b = (np.array(table[taps]) for table in (winograd.A, winograd.G, winograd.B))
+        assert len(a) == len(g) == len(b) == taps + 1  # products, where the two outputs by themselves take 2 * taps
+        found = a.T @ ((g @ filter_) * (b @ numbers))
+        np.testing.assert_array_equal(found, np.correlate(numbers, filter_, "valid"))
+
+
+@pytest.mark.parametrize(("kernel", "stride", "size"), CASES)
+def test_all_three_equal_laxs_own(kernel, stride, size):
+    x, w, u = triple(kernel, stride, size)
+
+    @jax.jit
+    def both(x, w, u):
+        y, back = jax.vjp(lambda x, w: own(x, w, stride), x, w)
+        found = (
+            winograd.conv(x, w, stride),
+            winograd.conv_transpose(u, w, stride, size),
+            winograd.conv_kernel(x, u, stride, (kernel, kernel)),
+        )
+        return found, (y, *back(u))
+
+    for found, expected in zip(*both(x, w, u), strict=True):
+        assert found.shape == expected.shape
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=2e-5)
+
+
+def test_which_images_and_kernels_it_is_for():
+    assert winograd.taps((8, 4), (4, 4), 2) == 2
+    assert winograd.taps((8, 4), (3, 3), 1) == 3
+    assert winograd.taps((14, 14), (4, 4), 2) is None  # seven outputs make no tiles of two
+    assert winograd.taps((8, 8), (3, 3), 2) is None  # phases of one tap and of two
+    assert winograd.taps((8, 8), (5, 5), 1) is None
+    assert winograd.taps((8, 8), (3, 2), 1) is None
+
+
+def products(dtype, width):
+    """The convolutions left in the compiled program of all three, forward and backward, where C and F are `width`."""
+    x, w, _ = (array.astype(dtype) for array in triple(4, 2, (4, 4), width, width))
+
+    def loss(x, w):
+        y = convolution.conv(x, w, 2)
+        return (convolution.conv_transpose(jnp.sin(y), w, 2, (4, 4)) ** 2).sum()
+
+    return jax.jit(jax.grad(loss, argnums=(0, 1))).lower(x, w).compile().as_text().count(" convolution(")
+
+
+def test_it_stands_in_for_wide_convolutions_of_full_precision():
+    assert products(jnp.float32, 128) == 0
+    assert products(jnp.bfloat16, 128) > 0
+    assert products(jnp.float32, 16) > 0
+
+
+@pytest.mark.parametrize(("kernel", "stride", "size"), [(4, 2, (4, 8)), (3, 1, (4, 2))])
+def test_a_convolution_by_it_has_laxs_derivatives_to_second_order(kernel, stride, size, monkeypatch):
+    monkeypatch.setattr(convolution, "WIDE", 1)
+    monkeypatch.setattr(convolution, "NARROW", 0)
+    x, w, _ = triple(kernel, stride, size)
+
+    def penalty(f):
+        def slope(x, w):
+            return (jax.grad(lambda x: jnp.sin(f(x, w, stride)).sum())(x) ** 2).sum()
+
+        return jax.jit(jax.grad(slope, argnums=(0, 1)))
+
+    for found, expected in zip(penalty(convolution.conv)(x, w), penalty(own)(x, w), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
