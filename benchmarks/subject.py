@@ -1,16 +1,17 @@
-"""What is measured: a game, the data it trains on, and where its peers are."""
+"""What is measured: a game, the data it trains on, how samples are drawn, and where its peers are."""
 
 import difflib
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from benchmarks.peers.peer import VECTORS
 from jaxgen.game import Game
-from jaxgen.step import Prepare
+from jaxgen.step import Prepare, TrainState
 
 
 class Subject(NamedTuple):
@@ -18,7 +19,8 @@ class Subject(NamedTuple):
 
     game, prepare: as an experiment has them. data: arrays [examples, ...], to rest on the device.
     peers: by library, the module of `benchmarks.peers` with the same step; the name is what must be installed.
-    kinds: in which they can be run (`benchmarks.peers.peer`).
+    kinds: in which they can be run (`benchmarks.peers.peer`). draw: (state, key) -> a batch of samples, by a trained
+    model's own way; None where the samples are another subject's.
     """
 
     game: Game
@@ -27,6 +29,7 @@ class Subject(NamedTuple):
     prepare: Prepare | None = None
     peers: Mapping[str, str] = MappingProxyType({})
     kinds: tuple[str, ...] = VECTORS
+    draw: Callable[[TrainState, jax.Array], jax.Array] | None = None
 
 
 # Modules with a `subject(**options) -> Subject`, imported when asked for.

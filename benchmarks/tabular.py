@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks import machine
 from benchmarks.density import ours, peers
-from benchmarks.density.job import FLOWS, Job, Size, Trained
+from benchmarks.density.job import COUPLING, FLOWS, Job, Size, Trained
 from benchmarks.density.table import legend, table
 from benchmarks.results import writable
 from jaxgen.data import load
@@ -32,7 +32,7 @@ class Config:
     data: tuple[str, ...]
     """data sets, each table:PATH"""
     flows: str = "maf,spline"
-    """flows: one name, or several with commas between: maf, spline (couplings, and autoregressive)"""
+    """flows: one name, or several with commas between: maf, spline (coupling and autoregressive ones, or one of these)"""
     libraries: str = "jaxgen,zuko,nflows"
     """whose: one name, or several with commas between"""
     steps: int = Size().steps
@@ -71,7 +71,7 @@ class Config:
             unknown = [one for one in getattr(self, name).split(",") if one not in known]
             if unknown:
                 raise ValueError(f"--{name}: unknown {unknown[0]!r}; expected some of {', '.join(known)}")
-        if "spline" in self.flows and self.layers % 2:
+        if self.layers % 2 and any(COUPLING in FLOWS[flow] for flow in self.flows.split(",")):
             raise ValueError(f"--layers must be even, for spline couplings come in pairs, got {self.layers}")
 
     @property

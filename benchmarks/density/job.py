@@ -7,7 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-FLOWS = {"maf": ("maf",), "spline": ("spline, coupling", "spline, autoregressive")}
+COUPLING, AUTOREGRESSIVE = "spline, coupling", "spline, autoregressive"
+FLOWS = {
+    "maf": ("maf",),
+    "coupling": (COUPLING,),
+    "autoregressive": (AUTOREGRESSIVE,),
+    "spline": (COUPLING, AUTOREGRESSIVE),
+}
 """What --flows names -> the kinds of flow that it stands for."""
 
 BOUND = 5.0

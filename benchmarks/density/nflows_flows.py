@@ -1,4 +1,4 @@
-"""nflows' own layers, stacked as ours are: actnorm, the layer, and the order reversed."""
+"""nflows' own layers, stacked as ours are: actnorm, the layer, and the order reversed, or of couplings dealt."""
 
 from functools import partial
 
@@ -12,7 +12,7 @@ from nflows.transforms.autoregressive import (
 from nflows.transforms.base import CompositeTransform, Transform
 from nflows.transforms.coupling import PiecewiseRationalQuadraticCouplingTransform
 from nflows.transforms.normalization import ActNorm
-from nflows.transforms.permutations import ReversePermutation
+from nflows.transforms.permutations import Permutation, ReversePermutation
 
 from benchmarks.density.job import BOUND, Size
 from benchmarks.density.torch_training import Network
@@ -44,12 +44,19 @@ def log_prob(model: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
 
 
 def _couplings(size: Size, dimensions: int, spline: dict) -> list[Transform]:
-    """Return couplings in pairs, the two halves in turn, with actnorm before each pair."""
+    """Return couplings in pairs, the two halves in turn, with actnorm before each pair, and dealt after it."""
     second = [0] * (dimensions // 2) + [1] * (dimensions - dimensions // 2)  # where it changes
     first = [1 - changed for changed in second]
     net = partial(Network, hidden=size.hidden)
+    dealt = torch.tensor([*range(0, dimensions, 2), *range(1, dimensions, 2)])
     parts = []
     for _ in range(size.layers // 2):
         parts.append(ActNorm(dimensions))
         parts += [PiecewiseRationalQuadraticCouplingTransform(mask, net, **spline) for mask in (second, first)]
+        parts.append(Permutation(dealt))
     return parts
+
+
+def sample(model: torch.nn.Module, n: int) -> torch.Tensor:
+    """Return n samples [n, D]."""
+    return model.sample(n)

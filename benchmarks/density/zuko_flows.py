@@ -23,3 +23,8 @@ def build(kind: str, size: Size, dimensions: int) -> torch.nn.Module:
 def log_prob(model: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
     """Return log p(x) [B] in nats."""
     return model().log_prob(x)
+
+
+def sample(model: torch.nn.Module, n: int) -> torch.Tensor:
+    """Return n samples [n, D]."""
+    return model().sample((n,))

@@ -8,7 +8,7 @@ from torch import nn
 
 from benchmarks.peers.adversarial import NON_SATURATING, adams, compiled, size, update
 from benchmarks.peers.peer import LAST, Peer
-from benchmarks.peers.torch_ways import put
+from benchmarks.peers.torch_ways import drawing, put
 from benchmarks.pixels import colour_images, orders
 
 # Written again rather than imported: the worker that runs this must not start JAX and its threads.
@@ -83,3 +83,9 @@ def build(kind: str, steps: int, *, side: int = SIDE, batch_size: int = BATCH_SI
             update(losses, networks, optimisers, data[indices[i]], noise)
 
     return Peer(size(networks), run)
+
+
+def sampler(kind: str, draws: int, *, side: int = SIDE, batch_size: int = BATCH_SIZE) -> Peer:
+    """Return the drawing of samples as a peer of this kind."""
+    torch.manual_seed(0)
+    return drawing(Generator(side=side), lambda generator: generator(torch.randn(batch_size, LATENT)), kind)

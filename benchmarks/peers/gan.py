@@ -5,7 +5,7 @@ from torch import nn
 
 from benchmarks.peers.adversarial import NON_SATURATING, adams, compiled, size, update
 from benchmarks.peers.peer import Peer
-from benchmarks.peers.torch_ways import put
+from benchmarks.peers.torch_ways import drawing, put
 from benchmarks.pixels import orders, points
 
 # Written again rather than imported: the worker that runs this must not start JAX and its threads.
@@ -36,3 +36,9 @@ def build(kind: str, steps: int) -> Peer:
             update(losses, networks, optimisers, data[indices[i]], noise)
 
     return Peer(size(networks), run)
+
+
+def sampler(kind: str, draws: int) -> Peer:
+    """Return the drawing of samples as a peer of this kind."""
+    torch.manual_seed(0)
+    return drawing(dense(LATENT, 2), lambda generator: generator(torch.randn(BATCH_SIZE, LATENT)), kind)

@@ -5,7 +5,7 @@ import torch
 
 from benchmarks.peers.likelihood import training
 from benchmarks.peers.peer import Peer
-from benchmarks.peers.torch_ways import put
+from benchmarks.peers.torch_ways import drawing, put
 from benchmarks.pixels import colour_images
 
 # Written again rather than imported: the worker that runs this must not start JAX and its threads.
@@ -33,3 +33,12 @@ def build(kind: str, steps: int) -> Peer:
     data = put(colour_images(EXAMPLES, SHAPE)).permute(0, 3, 1, 2).contiguous()
     loss = normflows.MultiscaleFlow.forward_kld  # the negative log-likelihood, averaged over the batch
     return training(network(), loss, data, kind, steps, batch_size=BATCH_SIZE, rate=LEARNING_RATE)
+
+
+def sampler(kind: str, draws: int) -> Peer:
+    """Return the drawing of samples as a peer of this kind."""
+    torch.manual_seed(0)
+    model = network()
+    # What starts from data does so here, as in training; drawing would start it from the noise.
+    model.forward_kld(put(colour_images(BATCH_SIZE, SHAPE)).permute(0, 3, 1, 2).contiguous())
+    return drawing(model, lambda model: model.sample(BATCH_SIZE)[0], kind)

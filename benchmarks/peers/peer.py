@@ -1,4 +1,4 @@
-"""What a module of this package hands to the worker: `build(kind, steps) -> Peer`."""
+"""What a module of this package hands to the worker: `build(kind, steps) -> Peer`, and a `sampler` of that kind."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,7 +11,9 @@ LAST = ("channels_last", "compile", "graphs")  # which keep images [B, H, W, C] 
 
 
 class Peer(NamedTuple):
-    """A training in another framework: its number of parameters, and a function that takes this many steps."""
+    """A training in another framework, or the drawing of samples: the number of parameters, and a function that takes
+    this many steps, or draws this many batches.
+    """
 
     parameters: int
     run: Callable[[int], None]

@@ -9,7 +9,7 @@ import importlib.util
 import json
 import subprocess
 import sys
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 
 def check_installed(asks: str, *libraries: str) -> None:
@@ -27,15 +27,19 @@ class Worker:
         module: str,
         kind: str,
         *,
+        work: Literal["build", "sampler"] = "build",
         steps: int,
         threads: int,
         library: str = "torch",
         device: str = "cpu",
         precision: str = "float32",
     ):
-        """Start the process and wait until it is warm. Raises ValueError where torch is missing."""
+        """Start the process and wait until it is warm. work: a training's steps, or batches of samples.
+
+        Raises ValueError where torch is missing.
+        """
         check_installed("--peers", "torch")
-        told = [module, kind, str(steps), str(threads), device, precision]
+        told = [module, work, kind, str(steps), str(threads), device, precision]
         command = [sys.executable, "-m", "benchmarks.peers.worker", *told]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.name = f"{library} {kind}"

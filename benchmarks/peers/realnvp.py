@@ -5,7 +5,7 @@ import torch
 
 from benchmarks.peers.likelihood import training
 from benchmarks.peers.peer import Peer
-from benchmarks.peers.torch_ways import put
+from benchmarks.peers.torch_ways import drawing, put
 from benchmarks.pixels import points
 
 # Written again rather than imported: the worker that runs this must not start JAX and its threads.
@@ -27,3 +27,9 @@ def build(kind: str, steps: int) -> Peer:
     data = put(points(EXAMPLES))
     loss = normflows.NormalizingFlow.forward_kld  # the negative log-likelihood, averaged over the batch
     return training(network(), loss, data, kind, steps, batch_size=BATCH_SIZE, rate=LEARNING_RATE)
+
+
+def sampler(kind: str, draws: int) -> Peer:
+    """Return the drawing of samples as a peer of this kind."""
+    torch.manual_seed(0)
+    return drawing(network(), lambda model: model.sample(BATCH_SIZE)[0], kind)

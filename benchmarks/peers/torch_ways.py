@@ -1,9 +1,11 @@
-"""What all peers do alike in PyTorch: where their data rest, and how their losses are compiled."""
+"""What all peers do alike in PyTorch: where their data rest, how they are compiled, how samples are drawn."""
 
 from collections.abc import Callable
 
 import numpy as np
 import torch
+
+from benchmarks.peers.peer import LAST, Peer
 
 
 def put(array: np.ndarray) -> torch.Tensor:
@@ -16,3 +18,18 @@ def compiled(function: Callable, kind: str) -> Callable:
     if kind == "graphs":
         return torch.compile(function, mode="reduce-overhead")
     return torch.compile(function) if kind == "compile" else function
+
+
+def drawing(network: torch.nn.Module, draw: Callable[[torch.nn.Module], torch.Tensor], kind: str) -> Peer:
+    """Return the drawing of samples as a peer of this kind. draw: network -> a batch, in the mode for use."""
+    if kind in LAST:
+        network = network.to(memory_format=torch.channels_last)
+    network.eval()
+    made, device = compiled(draw, kind), torch.get_default_device()
+
+    def run(count: int) -> None:
+        with torch.device(device), torch.no_grad():
+            for _ in range(count):
+                made(network)
+
+    return Peer(sum(p.numel() for p in network.parameters() if p.requires_grad), run)

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from benchmarks.peers.peer import Peer
-from benchmarks.peers.torch_ways import compiled, put
+from benchmarks.peers.torch_ways import compiled, drawing, put
 from benchmarks.pixels import binary_images, orders
 
 # Written again rather than imported: the worker that runs this must not start JAX and its threads.
@@ -25,7 +25,15 @@ class Network(torch.nn.Module):
         """Encode, draw z by the noise, decode."""
         mean, log_scale = self.encoder_out(F.relu(self.encoder_hidden(x))).chunk(2, -1)
         z = mean + log_scale.exp() * noise
-        return self.decoder_out(F.relu(self.decoder_hidden(z))), mean, log_scale
+        return self.decode(z), mean, log_scale
+
+    def decode(self, z: torch.Tensor) -> torch.Tensor:
+        """Return logits [B, 784]."""
+        return self.decoder_out(F.relu(self.decoder_hidden(z)))
+
+    def generate(self, z: torch.Tensor) -> torch.Tensor:
+        """Return means [B, 784]."""
+        return self.decode(z).sigmoid()
 
 
 def loss(network, x: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
@@ -61,3 +69,9 @@ def build(kind: str, steps: int) -> Peer:
             update(objective, network, optimiser, data[indices[i]], torch.randn(BATCH_SIZE, LATENT, device=data.device))
 
     return Peer(sum(p.numel() for p in network.parameters()), run)
+
+
+def sampler(kind: str, draws: int) -> Peer:
+    """Return the drawing of samples as a peer of this kind."""
+    torch.manual_seed(0)
+    return drawing(Network(), lambda network: network.generate(torch.randn(BATCH_SIZE, LATENT)), kind)

@@ -5,10 +5,11 @@ import torch.nn.functional as F
 from pythae.models import VAE, VAEConfig
 from pythae.models.base.base_utils import ModelOutput
 from pythae.models.nn import BaseDecoder, BaseEncoder
+from pythae.samplers import NormalSampler
 
 from benchmarks.peers.likelihood import training
 from benchmarks.peers.peer import Peer
-from benchmarks.peers.torch_ways import put
+from benchmarks.peers.torch_ways import drawing, put
 from benchmarks.peers.vae import BATCH_SIZE, EXAMPLES, HIDDEN, LATENT, LEARNING_RATE, PIXELS
 from benchmarks.pixels import binary_images
 
@@ -56,3 +57,11 @@ def build(kind: str, steps: int) -> Peer:
     torch.manual_seed(0)
     data = put(binary_images(EXAMPLES, (PIXELS,)))
     return training(network(), loss, data, kind, steps, batch_size=BATCH_SIZE, rate=LEARNING_RATE)
+
+
+def sampler(kind: str, draws: int) -> Peer:
+    """Return the drawing of samples as a peer of this kind."""
+    torch.manual_seed(0)
+    model = network()
+    normal = NormalSampler(model)
+    return drawing(model, lambda model: normal.sample(num_samples=BATCH_SIZE, batch_size=BATCH_SIZE), kind)

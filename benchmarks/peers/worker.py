@@ -1,6 +1,7 @@
 """A peer in a process of its own, driven over a pipe: a number of steps in, the seconds they took out.
 
-python -m benchmarks.peers.worker MODULE KIND STEPS THREADS DEVICE PRECISION, started by `benchmarks.peers.process`.
+python -m benchmarks.peers.worker MODULE WORK KIND STEPS THREADS DEVICE PRECISION,
+started by `benchmarks.peers.process`.
 """
 
 import importlib
@@ -11,10 +12,11 @@ import sys
 import time
 
 
-def main(module: str, kind: str, steps: str, threads: str, device: str, precision: str) -> None:
+def main(module: str, work: str, kind: str, steps: str, threads: str, device: str, precision: str) -> None:
     """Build and warm the peer, say what it is, then serve until the pipe closes.
 
-    device: "cpu" or "cuda". precision: "float32", "tf32" (of products) or "bfloat16" (by autocast).
+    work: the module's "build", a training, or "sampler". device: "cpu" or "cuda". precision: "float32", "tf32" (of
+    products) or "bfloat16" (by autocast).
     """
     # Only our own lines may go down the pipe: what compilers print goes to the error stream.
     pipe = os.fdopen(os.dup(1), "w", buffering=1)
@@ -26,7 +28,7 @@ def main(module: str, kind: str, steps: str, threads: str, device: str, precisio
         torch.backends.cudnn.benchmark = True
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
         with torch.device(device):
-            peer = importlib.import_module(module).build(kind, int(steps))
+            peer = getattr(importlib.import_module(module), work)(kind, int(steps))
 
         def run(count: int) -> float:
             start = time.perf_counter()

@@ -24,13 +24,14 @@ def networks(*, batch_norm: bool = True, dtype: jnp.dtype | None = None, size: i
     return GAN(generator, DCGANDiscriminator(WIDTH, **options), normal(LATENT))
 
 
-def subject(*, dtype: jnp.dtype | None = None, size: int = 32) -> Subject:
+def subject(*, dtype: jnp.dtype | None = None, size: int = 32, batch_size: int = BATCH_SIZE) -> Subject:
     """Return the DCGAN: one update of each network, each with noise of its own, batch 64, Adam."""
-    adam = optax.adam(LEARNING_RATE, *BETAS)
+    adam, gan = optax.adam(LEARNING_RATE, *BETAS), networks(dtype=dtype, size=size)
     return Subject(
-        game=gan_game(networks(dtype=dtype, size=size), non_saturating, tx={G: adam, D: adam}),
+        game=gan_game(gan, non_saturating, tx={G: adam, D: adam}),
         data={"x": colour_images(EXAMPLES, (size, size, SHAPE[2]))},
-        batch_size=BATCH_SIZE,
+        batch_size=batch_size,
         peers={"torch": "benchmarks.peers.dcgan"},
         kinds=IMAGES,
+        draw=lambda state, key: gan.generate(state.params, state.extra, gan.prior(key, batch_size)),
     )

@@ -10,5 +10,5 @@ SIDE, BATCH_SIZE = 64, 128
 
 def subject(*, dtype: jnp.dtype | None = None) -> Subject:
     """Return the DCGAN of four layers a network, from 64 to 512 channels."""
-    small = dcgan.subject(dtype=dtype, size=SIDE)
-    return small._replace(batch_size=BATCH_SIZE, peers={"torch": "benchmarks.peers.dcgan64"})
+    large = dcgan.subject(dtype=dtype, size=SIDE, batch_size=BATCH_SIZE)
+    return large._replace(peers={"torch": "benchmarks.peers.dcgan64"})

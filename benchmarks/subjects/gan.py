@@ -28,4 +28,5 @@ def subject(*, dtype: jnp.dtype | None = None) -> Subject:
         data={"x": points(EXAMPLES)},
         batch_size=BATCH_SIZE,
         peers={"torch": "benchmarks.peers.gan"},
+        draw=lambda state, key: gan.generate(state.params, state.extra, gan.prior(key, BATCH_SIZE)),
     )

@@ -31,11 +31,13 @@ def subject(*, dtype: jnp.dtype | None = None, depth: int = DEPTH) -> Subject:
         step = [ActNorm(), Linear(), Coupling(net, affine(sigmoid_scale))]
         return Chain([Squeeze(), Repeat(Chain(step), depth)])
 
-    flow = MultiScale([level() for _ in range(LEVELS)], SHAPE)
+    bijector = MultiScale([level() for _ in range(LEVELS)], SHAPE)
+    flow = Flow(bijector, (3072,))
     return Subject(
-        game=flow_game(Flow(flow, (3072,)), optax.adam(LEARNING_RATE)),
+        game=flow_game(flow, optax.adam(LEARNING_RATE)),
         data={"x": colour_images(EXAMPLES, SHAPE)},
         batch_size=BATCH_SIZE,
         peers={"normflows": "benchmarks.peers.glow"},
         kinds=IMAGES,
+        draw=lambda state, key: flow.sample(state.params, key, BATCH_SIZE),
     )

@@ -20,11 +20,13 @@ HIDDEN, LAYERS, BATCH_SIZE, EXAMPLES, LEARNING_RATE = (64, 64), 32, 512, 10_000,
 def subject(*, dtype: jnp.dtype | None = None) -> Subject:
     """Return the flow: affine couplings whose log scales are not bounded, as theirs, batch 512, Adam."""
     net = partial(DenseConditioner, hidden=HIDDEN, dtype=dtype)
-    flow = vector_flow(net, affine(lambda h: h), layers=LAYERS, norm=False)
+    bijector = vector_flow(net, affine(lambda h: h), layers=LAYERS, norm=False)
+    flow = Flow(bijector, (2,))
     return Subject(
-        game=flow_game(Flow(flow, (2,)), optax.adam(LEARNING_RATE)),
+        game=flow_game(flow, optax.adam(LEARNING_RATE)),
         data={"x": points(EXAMPLES)},
         batch_size=BATCH_SIZE,
         peers={"normflows": "benchmarks.peers.realnvp"},
         kinds=VECTORS,
+        draw=lambda state, key: flow.sample(state.params, key, BATCH_SIZE),
     )

@@ -17,10 +17,12 @@ COLUMNS, BATCH_SIZE, EXAMPLES, LEARNING_RATE = 43, 128, 10_000, 5e-4
 
 def subject(*, dtype: jnp.dtype | None = None) -> Subject:
     """Return the flow that `benchmarks.tabular` compares, of 10 couplings, batch 128, Adam."""
+    flow = Flow(ours.bijector(KIND, SIZE, dtype), (COLUMNS,))
     return Subject(
-        game=flow_game(Flow(ours.bijector(KIND, SIZE, dtype), (COLUMNS,)), optax.adam(LEARNING_RATE)),
+        game=flow_game(flow, optax.adam(LEARNING_RATE)),
         data={"x": rows(EXAMPLES, COLUMNS)},
         batch_size=BATCH_SIZE,
         peers={name: f"benchmarks.peers.spline_{name}" for name in ("nflows", "zuko")},
         kinds=VECTORS,
+        draw=lambda state, key: flow.sample(state.params, key, BATCH_SIZE),
     )

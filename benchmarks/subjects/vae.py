@@ -1,6 +1,7 @@
 """The VAE of Kingma and Welling 2014 on binary images, at the size that most tutorials have: 784-400-20."""
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 import optax
 
@@ -19,9 +20,11 @@ def subject(*, dtype: jnp.dtype | None = None, batch_size: int = BATCH_SIZE, hid
         made(MLP((hidden,), nn.relu, dtype=dtype), size, dtype=dtype)
         for made, size in ((Encoder, LATENT), (Decoder, SHAPE))
     )
+    vae = VAE(encoder, decoder, BERNOULLI, LATENT)
     return Subject(
-        game=vae_game(VAE(encoder, decoder, BERNOULLI, LATENT), optax.adam(LEARNING_RATE)),
+        game=vae_game(vae, optax.adam(LEARNING_RATE)),
         data={"x": binary_images(EXAMPLES, SHAPE)},
         batch_size=batch_size,
         peers={"torch": "benchmarks.peers.vae", "pythae": "benchmarks.peers.vae_pythae"},
+        draw=lambda state, key: vae.expect(state.params, jax.random.normal(key, (batch_size, LATENT))),
     )

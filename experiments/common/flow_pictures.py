@@ -13,6 +13,7 @@ from experiments.common.view import View
 from jaxgen.bijectors.chain import layers
 from jaxgen.bijectors.continuous import Continuous
 from jaxgen.bijectors.flatten import Flatten
+from jaxgen.bijectors.permute import Deal
 from jaxgen.metrics.pca import principal_components
 from jaxgen.models.flow import Flow
 from jaxgen.run.data import first
@@ -113,8 +114,8 @@ def warp_picture(flow: Flow, params: Any) -> dict[str, np.ndarray]:
     grids, names = [x], ["noise"]
     parts = layers(flow.bijector, params["flow"])
     for number, (layer, own) in reversed(list(enumerate(parts))):
-        if isinstance(layer, Flatten):
-            continue  # rows of the plane stay as they are
+        if isinstance(layer, Flatten | Deal):
+            continue  # points of the plane stay as they are
         if isinstance(layer, Continuous):
             for time in TIMES:
                 grids.append(layer.apply({"params": own}, x, None, 1.0, time, method="solve")[0])

@@ -54,9 +54,16 @@ class Linear(Bijector):
     def inverse(self, y: Array, condition: Array | None = None) -> tuple[Array, Array]:
         """Return x [B, ..., C] and the log-determinant [B]."""
         order, lower, upper, log_det = self.factors(y.shape[-1], y.dtype)
-        unordered = y.reshape(-1, y.shape[-1]).T[jnp.argsort(order)]
-        x = solve_triangular(upper, solve_triangular(lower, unordered, lower=True, unit_diagonal=True))
-        return x.T.reshape(y.shape), constant(-places(y) * log_det, y)
+
+        def solve(columns):
+            return solve_triangular(upper, solve_triangular(lower, columns, lower=True, unit_diagonal=True))
+
+        rows = y.reshape(-1, y.shape[-1])
+        if len(rows) > len(order):  # one product with W's inverse
+            x = jnp.matmul(rows, solve(jnp.eye(len(order), dtype=y.dtype))[:, order].T, precision=EXACT)
+        else:
+            x = solve(rows.T[jnp.argsort(order)]).T
+        return x.reshape(y.shape), constant(-places(y) * log_det, y)
 
 
 def check_linear(params: Any) -> None:

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgen.bijectors.base import Array, Bijector, constant
+from jaxgen.nn.apart import apart
 
 
 class Reverse(Bijector):
@@ -37,3 +38,28 @@ class Shuffle(Bijector):
     def order(self, x: Array) -> np.ndarray:
         """Return which number goes to each place of the last axis, [C]."""
         return np.random.default_rng(self.seed).permutation(x.shape[-1])
+
+
+class Deal(Bijector):
+    """The last axis dealt into two hands: every other number, then the others. x: [B, ..., C].
+
+    Dealt again and again its halves are others each time, until all are where they were.
+    """
+
+    def forward(self, x: Array, condition: Array | None = None) -> tuple[Array, Array]:
+        """Return y [B, ..., C], and zeros [B]."""
+        # Taken into what comes before or after, it costs splines 0.15 of their step on a CPU.
+        y = x if x.shape[-1] < 3 else apart(_dealt, x)
+        return y, constant(jnp.zeros((), x.dtype), x)
+
+    def inverse(self, y: Array, condition: Array | None = None) -> tuple[Array, Array]:
+        """Return x [B, ..., C], and zeros [B]."""
+        channels = y.shape[-1]
+        first, second = jnp.split(y, [(channels + 1) // 2], axis=-1)
+        second = jnp.pad(second, [(0, 0)] * (y.ndim - 1) + [(0, channels % 2)])
+        x = jnp.stack([first, second], axis=-1).reshape(*y.shape[:-1], -1)[..., :channels]
+        return x, constant(jnp.zeros((), y.dtype), y)
+
+
+def _dealt(x: Array) -> Array:
+    return jnp.concatenate([x[..., ::2], x[..., 1::2]], axis=-1)

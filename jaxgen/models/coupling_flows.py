@@ -7,6 +7,7 @@ from jaxgen.bijectors.coupling import Coupling, MaskedCoupling, Net, alternate, 
 from jaxgen.bijectors.elementwise import Elementwise, additive, affine, sigmoid_scale
 from jaxgen.bijectors.linear import Linear
 from jaxgen.bijectors.multiscale import MultiScale
+from jaxgen.bijectors.permute import Deal
 from jaxgen.bijectors.scaling import Scaling
 from jaxgen.bijectors.squeeze import Squeeze
 from jaxgen.nn.conditioner import LinearConditioner
@@ -24,14 +25,15 @@ def nice(net: Net, *, pairs: int = 2) -> Bijector:
 def vector_flow(net: Net, elementwise: Elementwise, *, layers: int, mix: bool = False, norm: bool = True) -> Bijector:
     """Return couplings of vectors in pairs, the two halves in turn: RealNVP, spline flows. x: [B, D] -> z [B, D].
 
-    layers: of couplings, an even number. mix: an invertible linear map before each pair (Durkan et al. 2019,
-    "Neural spline flows", section 5.1). norm: actnorm before each pair. Raises ValueError for an odd number of layers.
+    layers: of couplings, an even number. After each pair the numbers are dealt into other halves; or with `mix` an
+    invertible linear map goes before it (Durkan et al. 2019, "Neural spline flows", section 5.1). norm: actnorm before
+    each pair. Raises ValueError for an odd number of layers.
     """
     if layers < 2 or layers % 2:
         raise ValueError(f"couplings come in pairs, got {layers} layers")
     pair = [Coupling(net, elementwise), Coupling(net, elementwise, flip=True)]
     before = [ActNorm()] * norm + [Linear()] * mix
-    return Repeat(Chain([*before, *pair]), layers // 2)
+    return Repeat(Chain([*before, *pair, *[Deal()] * (not mix)]), layers // 2)
 
 
 def image_realnvp(net: Net, shape: tuple[int, int, int], *, levels: int = 2) -> Bijector:

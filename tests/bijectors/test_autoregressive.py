@@ -12,7 +12,7 @@ from jax.flatten_util import ravel_pytree
 
 from jaxgen.bijectors.autoregressive import Autoregressive
 from jaxgen.bijectors.elementwise import affine
-from jaxgen.bijectors.permute import Reverse, Shuffle
+from jaxgen.bijectors.permute import Deal, Reverse, Shuffle
 from jaxgen.bijectors.spline import rational_quadratic
 from jaxgen.nn.masked import MADE
 from tests.bijectors.laws import jacobian, made
@@ -112,6 +112,7 @@ def test_round_trip_in_single(function):
 def test_permutations_are_permutations():
     x = jnp.arange(12.0).reshape(2, 6)
     np.testing.assert_array_equal(Reverse().apply({}, x)[0], x[:, ::-1])
+    np.testing.assert_array_equal(Deal().apply({}, jnp.arange(5.0)[None])[0][0], [0, 2, 4, 1, 3])
     y = Shuffle(1).apply({}, x)[0]
     np.testing.assert_array_equal(jnp.sort(y, axis=-1), x)
     assert (y != x).any() and (y != Shuffle(2).apply({}, x)[0]).any()

@@ -17,7 +17,7 @@ from jaxgen.bijectors.flatten import Flatten
 from jaxgen.bijectors.linear import Linear
 from jaxgen.bijectors.logit import Logit
 from jaxgen.bijectors.multiscale import MultiScale
-from jaxgen.bijectors.permute import Reverse, Shuffle
+from jaxgen.bijectors.permute import Deal, Reverse, Shuffle
 from jaxgen.bijectors.planar import Planar
 from jaxgen.bijectors.radial import Radial
 from jaxgen.bijectors.scaling import Scaling
@@ -56,6 +56,8 @@ TABLE = {  # bijector, shape of x, and of the condition
     "squeeze": (Squeeze(), IMAGE),
     "reverse": (Reverse(), VECTOR),
     "reverse of images": (Reverse(), IMAGE),
+    "deal": (Deal(), VECTOR),
+    "deal of odd sizes": (Deal(), ODD),
     "shuffle": (Shuffle(3), VECTOR),
     "shuffle of images": (Shuffle(3), IMAGE),
     "planar": (Planar(), VECTOR),
@@ -101,6 +103,7 @@ TABLE = {  # bijector, shape of x, and of the condition
     "planar and radial": (Repeat(Chain([Planar(), Radial()]), 3), (3,)),
     "NICE": (nice(DENSE), ODD),
     "RealNVP of vectors": (vector_flow(DENSE, affine(), layers=4, mix=True), ODD),
+    "dealt couplings": (vector_flow(DENSE, affine(), layers=4), ODD),
     "splines of vectors": (vector_flow(DENSE, WIDE, layers=4, mix=True), VECTOR),
     "deep MAF": (autoregressive_flow(MASKED, affine(), layers=2), VECTOR),
     "deep MAF, told": (autoregressive_flow(MASKED, affine(), layers=2), VECTOR, TOLD),
@@ -115,7 +118,10 @@ TABLE = {  # bijector, shape of x, and of the condition
     "continuous, told": (Continuous(Drift((8,), nn.tanh), tolerance=1e-11), (2,), TOLD),
 }
 
-FIXED = ("logit", "flatten", "squeeze", "reverse", "reverse of images", "shuffle", "shuffle of images")  # no parameters
+FIXED = (  # no parameters
+    *("logit", "flatten", "squeeze", "deal", "deal of odd sizes"),
+    *("reverse", "reverse of images", "shuffle", "shuffle of images"),
+)
 BLIND = ("MAF of one number", "MAF of one number, told", "IAF of one number")  # their networks see no number
 LONG = (  # to compile: under laws SHORT alone
     *("coupling of channels, shown", "checkerboard", "MAF of splines", "NICE"),

@@ -36,3 +36,13 @@ def test_a_diagonal_just_within_the_limits_has_an_inverse():
     variables = with_log_diagonal(-87.0)
     back, log_det = Linear().apply(variables, Linear().apply(variables, X)[0], method="inverse")
     assert jnp.isfinite(back).all() and jnp.isfinite(log_det).all()
+
+
+def test_an_image_by_the_inverse_map_is_its_places_by_solving():
+    variables = Linear().init(KEY, X)
+    y = jax.random.normal(KEY, (5, 3, 4, X.shape[-1]))
+    x, log_det = Linear().apply(variables, y, method="inverse")
+    for place in [(0, 0, 0), (4, 2, 3), (2, 1, 0)]:
+        alone = Linear().apply(variables, y[place][None], method="inverse")
+        np.testing.assert_allclose(x[place], alone[0][0], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(log_det[place[0]], 12 * alone[1][0], rtol=1e-5)

@@ -209,7 +209,7 @@ def test_layers_of_a_flow_are_the_flow():
     x = jax.random.normal(KEY, (5, 4))
     params = moved(jax.jit(bijector.init)(KEY, x)["params"])
     parts = layers(bijector, params)
-    assert len(parts) == 2 * 3 + 2 * 2 + 1
+    assert len(parts) == 2 * 4 + 2 * 2 + 1
     y, total = x, 0.0
     for layer, own in parts:
         y, log_det = jax.jit(layer.apply)({"params": own}, y)
