@@ -32,7 +32,7 @@ class Config:
     data: tuple[str, ...]
     """data sets, each table:PATH"""
     flows: str = "maf,spline"
-    """flows: one name, or several with commas between: maf, spline (coupling and autoregressive ones, or one of these)"""
+    """flows: one name, or several with commas between: maf, spline (coupling and autoregressive, each a name too)"""
     libraries: str = "jaxgen,zuko,nflows"
     """whose: one name, or several with commas between"""
     steps: int = Size().steps
@@ -97,7 +97,7 @@ def job_of(name: str, size: Size, batch_size: int) -> tuple[Job, str]:
 
 def compare(config: Config, job: Job, progress: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
     """Return what each library made of a job, by kind of flow and library; of a peer that broke, "failed" alone."""
-    kinds = [kind for flow in config.flows.split(",") for kind in FLOWS[flow]]
+    kinds = dict.fromkeys(kind for flow in config.flows.split(",") for kind in FLOWS[flow])
     libraries = sorted(config.libraries.split(","), key=lambda name: name != "jaxgen")  # ours first
     results: dict[str, Any] = {}
     for kind in kinds:

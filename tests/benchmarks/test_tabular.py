@@ -12,7 +12,7 @@ from benchmarks.density import ours, peers
 from benchmarks.density.job import FLOWS, Size, load, save
 from jaxgen.data.standardise import standard_of
 
-KINDS = [kind for kinds in FLOWS.values() for kind in kinds]
+KINDS = [*FLOWS["maf"], *FLOWS["spline"]]
 SIZE = Size(layers=2, hidden=(8, 8), bins=4, steps=5, evaluations=2)
 COLUMNS = 3
 
