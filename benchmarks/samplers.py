@@ -50,6 +50,10 @@ class Config:
         for name in ("rounds", "draws"):
             if getattr(self, name) < 1:
                 raise ValueError(f"--{name} must be at least 1, got {getattr(self, name)}")
+        if "fused" in self.kinds.split(","):
+            raise ValueError("--kinds: fused is of optimisers; samples have eager, channels_last, compile and graphs")
+        if self.peers and jax.default_backend() == "tpu":
+            raise ValueError("--peers run on CPUs and GPUs: set JAX_PLATFORMS=cpu to measure ours there too")
 
 
 class Drawing:
@@ -163,6 +167,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         }
     except ValueError as error:
         refuse(error)
+    if jax.default_backend() == "gpu":  # where JAX's own products are of ten bits, and the peers' are not
+        jax.config.update("jax_default_matmul_precision", "highest")
     about = machine.describe()
     where = f"{about['processor']}, {about['cores']} cores, {about['device']}, jax {about['jax']}"
     print(f"{where}, load {machine.load()} before")

@@ -28,7 +28,7 @@ def drawing(network: torch.nn.Module, draw: Callable[[torch.nn.Module], torch.Te
     made, device = compiled(draw, kind), torch.get_default_device()
 
     def run(count: int) -> None:
-        with torch.device(device), torch.no_grad():
+        with torch.device(device), torch.inference_mode():
             for _ in range(count):
                 made(network)
 

@@ -41,7 +41,7 @@ class Shuffle(Bijector):
 
 
 class Deal(Bijector):
-    """The last axis dealt into two hands: every other number, then the others. x: [B, ..., C].
+    """The last axis dealt into two hands: every other number, then the others; the shorter hand first. x: [B, ..., C].
 
     Dealt again and again its halves are others each time, until all are where they were.
     """
@@ -55,11 +55,13 @@ class Deal(Bijector):
     def inverse(self, y: Array, condition: Array | None = None) -> tuple[Array, Array]:
         """Return x [B, ..., C], and zeros [B]."""
         channels = y.shape[-1]
-        first, second = jnp.split(y, [(channels + 1) // 2], axis=-1)
-        second = jnp.pad(second, [(0, 0)] * (y.ndim - 1) + [(0, channels % 2)])
+        first, second = jnp.split(y, [channels // 2], axis=-1)
+        if channels % 2:
+            first, second = second, jnp.pad(first, [(0, 0)] * (y.ndim - 1) + [(0, 1)])
         x = jnp.stack([first, second], axis=-1).reshape(*y.shape[:-1], -1)[..., :channels]
         return x, constant(jnp.zeros((), y.dtype), y)
 
 
 def _dealt(x: Array) -> Array:
-    return jnp.concatenate([x[..., ::2], x[..., 1::2]], axis=-1)
+    hands = x[..., ::2], x[..., 1::2]
+    return jnp.concatenate(hands[::-1] if x.shape[-1] % 2 else hands, axis=-1)

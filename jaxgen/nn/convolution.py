@@ -10,6 +10,7 @@ three are therefore written in the one order that its fast kernel takes, in piec
 at, and wide ones with fewer products (`jaxgen.nn.winograd`); GPU and TPU get their native forms.
 """
 
+import math
 from functools import partial
 
 import chex
@@ -28,10 +29,11 @@ FORWARD = ("NHWC", "HWIO", "NHWC")
 # With stride 1 and less than 16 channels on one side one matrix product over all taps is faster than the convolution:
 # C and T to few channels take 0.5 to 0.8 of the time, K 0.35 to 0.8; from 24 channels on 0.9 to 1.4. With one tap C
 # and T of 64 channels take 0.8 to 0.9 of the time, K 0.3.
-# With fewer products (`jaxgen.nn.winograd`) C and T take 0.64 to 0.74 of the time and K 0.73 to 0.85 where both sides
-# of each product have 128 channels or more, a tap's phases counted; with 64, 0.8 to 1.3, and K 1.3 where x has 2^22
-# numbers.
-PHASED, PIECE, PIECES, NARROW, WIDE, LARGE = 16, 2**17, 8, 16, 128, 2**21
+# With fewer products (`jaxgen.nn.winograd`) C and T take 0.58 to 0.82 of the time and K 0.68 to 0.86 where both sides
+# of each product have 128 channels or more, a tap's phases counted, and where tiles stick out 0.80 to 1.06; with 64
+# channels 0.8 to 1.3, and K 1.3 to 1.4 where there are 2^23 sums of x. With few tiles the sums of the weights cost more
+# than they save: 256 to 512 channels, 4 tiles, C and K take 3.3 and 1.7 of the time, 32 tiles 0.9 and 1.0.
+PHASED, PIECE, PIECES, NARROW, WIDE, TILES, LARGE = 16, 2**17, 8, 16, 128, 32, 2**22
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
@@ -47,7 +49,7 @@ def conv(x: Array, w: Array, stride: int) -> Array:
         return lax.conv_general_dilated(x, w, (stride,) * 2, padding, dimension_numbers=FORWARD)
 
     def ordered(x, w):
-        if _fewer(x.shape[1:3], w, stride):
+        if _fewer(x.shape[:3], w, stride):
             return winograd.conv(x, w, stride)
         return _added(x, w, padding) if _one_product(stride, w.shape[:2], w.shape[3]) else native(x, w)
 
@@ -73,7 +75,7 @@ def conv_transpose(u: Array, w: Array, stride: int, size: tuple[int, int]) -> Ar
         return lax.conv_general_dilated(u, turned, (1, 1), padding, (stride,) * 2, dimension_numbers=numbers)
 
     def ordered(u, turned):
-        if _fewer(size, turned, stride):
+        if _fewer((len(u), *size), turned, stride):
             return winograd.conv_transpose(u, turned[::-1, ::-1], stride, size)
         if stride > 1 and turned.shape[2] >= PHASED:
             return _phases(u, turned[::-1, ::-1], stride, size)
@@ -105,7 +107,7 @@ def conv_kernel(x: Array, u: Array, stride: int, kernel: tuple[int, int]) -> Arr
 
     def ordered(x, u):
         w = jax.ShapeDtypeStruct((*kernel, x.shape[3], u.shape[3]), x.dtype)
-        if x.size <= LARGE and _fewer(x.shape[1:3], w, stride):
+        if _fewer(x.shape[:3], w, stride) and x.size * (kernel[0] // stride + 1) ** 2 <= 4 * LARGE:
             return winograd.conv_kernel(x, u, stride, kernel)
         if _one_product(stride, kernel, u.shape[3]):
             turned = [(k - 1 - low, low) for k, (low, _) in zip(kernel, padding, strict=True)]
@@ -146,11 +148,16 @@ conv_kernel.defvjp(
 )
 
 
-def _fewer(size: tuple[int, int], w: Array | jax.ShapeDtypeStruct, stride: int) -> bool:
-    """Say whether fewer products, of sums, are faster. They are rounded before, which half precision cannot afford."""
-    exact = jnp.finfo(w.dtype).bits >= 32
+def _fewer(images: tuple[int, int, int], w: Array | jax.ShapeDtypeStruct, stride: int) -> bool:
+    """Say whether fewer products, of sums, are faster for images [B, H, W].
+
+    The sums are rounded before they are multiplied, which half precision cannot afford.
+    """
+    batch, *size = images
+    exact = w.dtype in (jnp.float32, jnp.float64)
     wide = min(stride**2 * w.shape[2], w.shape[3]) >= WIDE
-    return exact and wide and winograd.taps(size, w.shape[:2], stride) is not None
+    many = batch * math.prod(winograd.tiles(size, stride)) >= TILES
+    return exact and wide and many and winograd.taps(size, w.shape[:2], stride) is not None
 
 
 def _one_product(stride: int, kernel: tuple[int, int], channels: int) -> bool:

@@ -26,49 +26,71 @@ G = {2: ((1, 0), (1, 1), (0, 1)), 3: ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.
 B = {2: ((1, -1, 0), (0, 1, 0), (0, -1, 1)), 3: ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1))}
 
 
-def taps(size: tuple[int, int], kernel: tuple[int, int], stride: int) -> int | None:
-    """Return the number of taps of a phase, None where this form has none for images of this size."""
-    whole = kernel[0] == kernel[1] and kernel[0] % stride == 0 and not any(side % (2 * stride) for side in size)
-    found = kernel[0] // stride
-    return found if whole and found in A else None
+MOST = 4 / 3
+"""The most outputs of all tiles over those that are wanted."""
+
+
+def taps(size: Sequence[int], kernel: tuple[int, int], stride: int) -> int | None:
+    """Return the number of taps of a phase, None where this form has none for images of this size.
+
+    Or where tiles stick out of what they are for by more than a third: those of 7 outputs each way do by 0.31.
+    """
+    found, rest = divmod(kernel[0], stride)
+    if rest or kernel[0] != kernel[1] or found not in A:
+        return None
+    out = [-(-side // stride) for side in size]
+    covered = tiles(size, stride)
+    first = (kernel[0] - stride) // 2  # zeros before an image that the stride divides, and so before each
+    before = [((n - 1) * stride + kernel[0] - side) // 2 for n, side in zip(out, size, strict=True)]
+    fits = 4 * covered[0] * covered[1] <= MOST * out[0] * out[1]
+    return found if fits and before == [first, first] else None
 
 
 def conv(x: Array, w: Array, stride: int) -> Array:
     """Return C(x, w). x: [B, H, W, C]; w: [kernel, kernel, C, F]."""
-    r, tiles = len(w) // stride, [side // (2 * stride) for side in x.shape[1:3]]
+    r, count = len(w) // stride, tiles(x.shape[1:3], stride)
     products = [u @ g for u, g in zip(_images(x, r, stride), _weights(w, r, stride), strict=True)]
-    return apart(partial(_outputs, r), [m.reshape(len(x), *tiles, -1) for m in products])
+    y = apart(partial(_outputs, r), [m.reshape(len(x), *count, w.shape[3]) for m in products])
+    height, width = (-(-side // stride) for side in x.shape[1:3])
+    return y[:, :height, :width]
 
 
 def conv_transpose(u: Array, w: Array, stride: int, size: tuple[int, int]) -> Array:
-    """Return T(u, w) [B, *size, C]. u: [B, H, W, F]; w: [kernel, kernel, C, F]."""
-    r, tiles = len(w) // stride, [side // (2 * stride) for side in size]
+    """Return T(u, w) [B, *size, C]. u: [B, ceil(H / stride), ceil(W / stride), F]; w: [kernel, kernel, C, F]."""
+    r, count = len(w) // stride, tiles(size, stride)
     products = [m @ g.T for m, g in zip(_cotangents(u, r), _weights(w, r, stride), strict=True)]
-    return apart(partial(_overlapped, r, stride, size), [m.reshape(len(u), *tiles, -1) for m in products])
+    products = [m.reshape(len(u), *count, stride**2 * w.shape[2]) for m in products]
+    return apart(partial(_overlapped, r, stride, size), products)
 
 
 def conv_kernel(x: Array, u: Array, stride: int, kernel: tuple[int, int]) -> Array:
-    """Return K(x, u) [*kernel, C, F]. x: [B, H, W, C]; u: [B, H / stride, W / stride, F]."""
+    """Return K(x, u) [*kernel, C, F]. x: [B, H, W, C]; u: [B, ceil(H / stride), ceil(W / stride), F]."""
     r = kernel[0] // stride
     products = [a.T @ m for a, m in zip(_images(x, r, stride), _cotangents(u, r), strict=True)]
     w = apart(partial(_kernel, r), products).reshape(r, r, stride, stride, x.shape[3], u.shape[3])
     return w.transpose(0, 2, 1, 3, 4, 5).reshape(*kernel, x.shape[3], u.shape[3])
 
 
+def tiles(size: Sequence[int], stride: int) -> list[int]:
+    """Return how many tiles of two outputs cover an image each way."""
+    return [-(-side // (2 * stride)) for side in size]
+
+
 def _images(x: Array, r: int, stride: int) -> list[Array]:
     """Return B' d for each product: [tiles, stride^2 C], a tile being r + 1 numbers each way."""
-    batch, height, _, channels = x.shape
-    pad = (r - 1) * stride
-    low = pad // 2
+    batch, channels, counts = len(x), x.shape[3], tiles(x.shape[1:3], stride)
+    low = (r - 1) * stride // 2
 
     def padded(x):
-        return _pad(_pad(x, 1, low, pad - low), 2, low, pad - low)
+        for axis, count in enumerate(counts, 1):
+            x = _pad(x, axis, low, (2 * count + r - 1) * stride - low - x.shape[axis])
+        return x
 
     def transformed(x):
         both = [down for across in _windows(x, r, 1) for down in _windows(across, r, 3)]
         return [jnp.stack([one[:, :, phase] for phase in range(stride)], 3) for one in both]
 
-    x = apart(padded, x).reshape(batch, height // stride + r - 1, stride, -1, stride * channels)
+    x = apart(padded, x).reshape(batch, 2 * counts[0] + r - 1, stride, -1, stride * channels)
     return [one.reshape(-1, stride**2 * channels) for one in apart(transformed, x)]
 
 
@@ -93,17 +115,20 @@ def _weights(w: Array, r: int, stride: int) -> list[Array]:
 def _cotangents(u: Array, r: int) -> list[Array]:
     """Return A y for each product: [tiles, F], a tile being 2 numbers each way."""
     batch, height, width, features = u.shape
+    counts = tiles((height, width), 1)
 
     def transformed(u):
+        for axis, count in enumerate(counts, 1):
+            u = _pad(u, axis, 0, 2 * count - u.shape[axis])
+        u = u.reshape(batch, counts[0], 2, counts[1], 2, features)
         rows = [_sum(factors, [u[:, :, i] for i in range(2)]) for factors in A[r]]
         return [_sum(factors, [row[:, :, :, i] for i in range(2)]) for row in rows for factors in A[r]]
 
-    u = u.reshape(batch, height // 2, 2, width // 2, 2, features)
     return [one.reshape(-1, features) for one in apart(transformed, u)]
 
 
 def _outputs(r: int, products: list[Array]) -> Array:
-    """Return A' m [B, H, W, F] of products [B, H / 2, W / 2, F]."""
+    """Return A' m [B, 2 H, 2 W, F] of products [B, H, W, F]."""
     columns = zip(*_rows(products, r), strict=True)
     both = [[_sum(factors, column) for factors in _turned(A[r])] for column in columns]
     y = [jnp.stack([_sum(factors, row) for factors in _turned(A[r])], 3) for row in zip(*both, strict=True)]
@@ -120,7 +145,7 @@ def _kernel(r: int, products: list[Array]) -> Array:
 
 
 def _overlapped(r: int, stride: int, size: tuple[int, int], products: list[Array]) -> Array:
-    """Return B m [B, *size, C] of products [B, H / 2, W / 2, stride^2 C]: windows are added where they overlap."""
+    """Return B m [B, *size, C] of products [B, H, W, stride^2 C], a tile each: windows add up where they overlap."""
 
     def axis(products, axis):
         numbers = [_sum(factors, products) for factors in _turned(B[r])]

@@ -112,11 +112,21 @@ def test_round_trip_in_single(function):
 def test_permutations_are_permutations():
     x = jnp.arange(12.0).reshape(2, 6)
     np.testing.assert_array_equal(Reverse().apply({}, x)[0], x[:, ::-1])
-    np.testing.assert_array_equal(Deal().apply({}, jnp.arange(5.0)[None])[0][0], [0, 2, 4, 1, 3])
+    np.testing.assert_array_equal(Deal().apply({}, x[:1])[0][0], [0, 2, 4, 1, 3, 5])
     y = Shuffle(1).apply({}, x)[0]
     np.testing.assert_array_equal(jnp.sort(y, axis=-1), x)
     assert (y != x).any() and (y != Shuffle(2).apply({}, x)[0]).any()
     np.testing.assert_array_equal(y, Shuffle(1).apply({}, x)[0])
+
+
+@pytest.mark.parametrize("size", range(3, 40))
+def test_dealt_again_and_again_any_two_numbers_are_parted_soon(size):
+    x, apart = np.arange(size, dtype=np.float32)[None], np.eye(size, dtype=bool)
+    for _ in range(8):
+        first = np.isin(np.arange(size), x[0, : size // 2])
+        apart |= first[:, None] != first
+        x = np.asarray(Deal().apply({}, x)[0])
+    assert apart.all() and sorted(x[0]) == list(range(size))
 
 
 def test_a_condition_that_is_missing_is_refused():

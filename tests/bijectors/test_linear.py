@@ -39,10 +39,28 @@ def test_a_diagonal_just_within_the_limits_has_an_inverse():
 
 
 def test_an_image_by_the_inverse_map_is_its_places_by_solving():
-    variables = Linear().init(KEY, X)
-    y = jax.random.normal(KEY, (5, 3, 4, X.shape[-1]))
+    y = jax.random.normal(KEY, (5, 3, 4, 6))
+    variables = Linear().init(KEY, y)
     x, log_det = Linear().apply(variables, y, method="inverse")
     for place in [(0, 0, 0), (4, 2, 3), (2, 1, 0)]:
         alone = Linear().apply(variables, y[place][None], method="inverse")
         np.testing.assert_allclose(x[place], alone[0][0], rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(log_det[place[0]], 12 * alone[1][0], rtol=1e-5)
+
+
+def test_the_inverse_map_is_as_exact_as_solving():
+    """Of a W whose condition is near 1e6, where x is 1e4 times as large as y."""
+    y = jax.random.normal(KEY, (64, 16))
+    params = Linear().init(KEY, y)["params"]
+    keys = jax.random.split(KEY, 3)
+    for key, name in zip(keys, ("above", "below"), strict=False):
+        params[name] = params[name] + 0.5 * jax.random.normal(key, (16, 16))
+    params["log_diagonal"] = jax.random.uniform(keys[2], (16,), minval=-3, maxval=3)
+
+    whole = {name: np.asarray(value, np.float64) for name, value in params.items()}
+    diagonal = np.diag(np.sign(whole["sign"]) * np.exp(whole["log_diagonal"]))
+    w = ((np.tril(whole["below"], -1) + np.eye(16)) @ (np.triu(whole["above"], 1) + diagonal))[whole["order"].argsort()]
+    exact = np.linalg.solve(w, np.asarray(y, np.float64).T).T
+    for rows in (y, y[:8]):
+        x = Linear().apply({"params": params}, rows, method="inverse")[0]
+        assert np.abs(x - exact[: len(x)]).max() < 2e-6 * np.abs(exact[: len(x)]).max()

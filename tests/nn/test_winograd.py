@@ -6,12 +6,15 @@ import pytest
 from jaxgen.nn import convolution, winograd
 
 KEY = jax.random.key(0)
-CASES = [(2, 1, (2, 4)), (3, 1, (4, 6)), (4, 2, (4, 8)), (6, 2, (8, 4)), (6, 3, (6, 12))]
+CASES = [
+    *((2, 1, (2, 4)), (3, 1, (4, 6)), (4, 2, (4, 8)), (6, 2, (8, 4)), (6, 3, (6, 12))),
+    *((4, 2, (14, 7)), (4, 2, (13, 14)), (3, 1, (7, 5)), (2, 1, (7, 8)), (6, 3, (21, 18))),  # tiles that stick out
+]
 
 
 def triple(kernel, stride, size, channels=3, features=2, batch=2):
     keys = jax.random.split(KEY, 3)
-    out = [side // stride for side in size]
+    out = [-(-side // stride) for side in size]
     return (
         jax.random.normal(keys[0], (batch, *size, channels)),
         jax.random.normal(keys[1], (kernel, kernel, channels, features)),
@@ -21,9 +24,7 @@ def triple(kernel, stride, size, channels=3, features=2, batch=2):
 
 def own(x, w, stride):
     """Lax's own convolution, which derives by itself."""
-    low = (w.shape[0] - stride) // 2
-    padding = [(low, w.shape[0] - stride - low)] * 2
-    return jax.lax.conv_general_dilated(x, w, (stride,) * 2, padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    return jax.lax.conv_general_dilated(x, w, (stride,) * 2, "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
 
 
 @pytest.mark.parametrize("taps", [2, 3])
@@ -59,15 +60,20 @@ def test_all_three_equal_laxs_own(kernel, stride, size):
 def test_which_images_and_kernels_it_is_for():
     assert winograd.taps((8, 4), (4, 4), 2) == 2
     assert winograd.taps((8, 4), (3, 3), 1) == 3
-    assert winograd.taps((14, 14), (4, 4), 2) is None  # seven outputs make no tiles of two
+    assert winograd.taps((14, 7), (4, 4), 2) == 2  # 7 outputs each way, and 4: a seventh of the tiles sticks out
+    assert winograd.taps((10, 10), (4, 4), 2) is None  # 5 outputs each way: 0.44 sticks out
+    assert winograd.taps((12, 10), (6, 6), 3) is None  # 10 of stride 3 has a zero more before it
     assert winograd.taps((8, 8), (3, 3), 2) is None  # phases of one tap and of two
     assert winograd.taps((8, 8), (5, 5), 1) is None
+    assert winograd.taps((8, 8), (5, 5), 2) is None  # phases of two taps and of three
+    assert winograd.taps((8, 10), (4, 4), 2) == 2  # 5 outputs one way alone: 0.2 sticks out
+    assert winograd.taps((10, 8), (6, 6), 3) is None and winograd.taps((12, 10), (6, 6), 3) is None
     assert winograd.taps((8, 8), (3, 2), 1) is None
 
 
-def products(dtype, width):
-    """The convolutions left in the compiled program of all three, forward and backward, where C and F are `width`."""
-    x, w, _ = (array.astype(dtype) for array in triple(4, 2, (4, 4), width, width))
+def products(dtype=jnp.float32, channels=128, features=128, batch=32):
+    """The convolutions left in the compiled program of all three, forward and backward: 4 x 4 pixels are one tile."""
+    x, w, _ = (array.astype(dtype) for array in triple(4, 2, (4, 4), channels, features, batch))
 
     def loss(x, w):
         y = convolution.conv(x, w, 2)
@@ -76,15 +82,21 @@ def products(dtype, width):
     return jax.jit(jax.grad(loss, argnums=(0, 1))).lower(x, w).compile().as_text().count(" convolution(")
 
 
-def test_it_stands_in_for_wide_convolutions_of_full_precision():
-    assert products(jnp.float32, 128) == 0
-    assert products(jnp.bfloat16, 128) > 0
-    assert products(jnp.float32, 16) > 0
+def test_it_stands_in_for_wide_convolutions_of_full_precision(monkeypatch):
+    assert products() == 0
+    assert products(channels=32) == 0  # four phases each
+    assert products(channels=16) > 0
+    assert products(features=64) > 0
+    assert products(batch=31) > 0
+    assert products(jnp.bfloat16) > 0
+    monkeypatch.setattr(convolution, "LARGE", 32 * 4 * 4 * 128 * 9 // 4 - 1)
+    assert products() == 2  # both gradients of the weights
 
 
 @pytest.mark.parametrize(("kernel", "stride", "size"), [(4, 2, (4, 8)), (3, 1, (4, 2))])
 def test_a_convolution_by_it_has_laxs_derivatives_to_second_order(kernel, stride, size, monkeypatch):
     monkeypatch.setattr(convolution, "WIDE", 1)
+    monkeypatch.setattr(convolution, "TILES", 1)
     monkeypatch.setattr(convolution, "NARROW", 0)
     x, w, _ = triple(kernel, stride, size)
 
