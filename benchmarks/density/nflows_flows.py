@@ -48,8 +48,8 @@ def _couplings(size: Size, dimensions: int, spline: dict) -> list[Transform]:
     second = [0] * (dimensions // 2) + [1] * (dimensions - dimensions // 2)  # where it changes
     first = [1 - changed for changed in second]
     net = partial(Network, hidden=size.hidden)
-    odd = dimensions % 2  # as `jaxgen.bijectors.permute.Deal` has it: the shorter hand first
-    dealt = torch.tensor([*range(odd, dimensions, 2), *range(1 - odd, dimensions, 2)])
+    start = int(not dimensions & (dimensions + 1))  # as `jaxgen.bijectors.permute.Deal` has it
+    dealt = torch.tensor([*range(start, dimensions, 2), *range(1 - start, dimensions, 2)])
     parts = []
     for _ in range(size.layers // 2):
         parts.append(ActNorm(dimensions))

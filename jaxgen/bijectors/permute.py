@@ -41,9 +41,10 @@ class Shuffle(Bijector):
 
 
 class Deal(Bijector):
-    """The last axis dealt into two hands: every other number, then the others; the shorter hand first. x: [B, ..., C].
+    """The last axis dealt into two hands: every other number, then the others. x: [B, ..., C].
 
-    Dealt again and again its halves are others each time, until all are where they were.
+    Dealt again and again its halves are others each time, until all are where they were, and any two numbers have been
+    parted. Of 3, 7, 15, ... numbers the second hand comes first, as some would never part else.
     """
 
     def forward(self, x: Array, condition: Array | None = None) -> tuple[Array, Array]:
@@ -55,13 +56,19 @@ class Deal(Bijector):
     def inverse(self, y: Array, condition: Array | None = None) -> tuple[Array, Array]:
         """Return x [B, ..., C], and zeros [B]."""
         channels = y.shape[-1]
-        first, second = jnp.split(y, [channels // 2], axis=-1)
-        if channels % 2:
-            first, second = second, jnp.pad(first, [(0, 0)] * (y.ndim - 1) + [(0, 1)])
+        first, second = y[..., : (channels + 1) // 2], y[..., (channels + 1) // 2 :]
+        if _turned(channels):
+            second, first = y[..., : channels // 2], y[..., channels // 2 :]
+        second = jnp.pad(second, [(0, 0)] * (y.ndim - 1) + [(0, channels % 2)])
         x = jnp.stack([first, second], axis=-1).reshape(*y.shape[:-1], -1)[..., :channels]
         return x, constant(jnp.zeros((), y.dtype), y)
 
 
 def _dealt(x: Array) -> Array:
     hands = x[..., ::2], x[..., 1::2]
-    return jnp.concatenate(hands[::-1] if x.shape[-1] % 2 else hands, axis=-1)
+    return jnp.concatenate(hands[::-1] if _turned(x.shape[-1]) else hands, axis=-1)
+
+
+def _turned(channels: int) -> bool:
+    """Say whether the number is one below a power of two."""
+    return not channels & (channels + 1)

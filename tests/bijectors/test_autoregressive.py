@@ -113,6 +113,8 @@ def test_permutations_are_permutations():
     x = jnp.arange(12.0).reshape(2, 6)
     np.testing.assert_array_equal(Reverse().apply({}, x)[0], x[:, ::-1])
     np.testing.assert_array_equal(Deal().apply({}, x[:1])[0][0], [0, 2, 4, 1, 3, 5])
+    np.testing.assert_array_equal(Deal().apply({}, x[:1, :3])[0][0], [1, 0, 2])
+    np.testing.assert_array_equal(Deal().apply({}, x[:1, :3], method="inverse")[0][0], [1, 0, 2])
     y = Shuffle(1).apply({}, x)[0]
     np.testing.assert_array_equal(jnp.sort(y, axis=-1), x)
     assert (y != x).any() and (y != Shuffle(2).apply({}, x)[0]).any()
@@ -125,7 +127,9 @@ def test_dealt_again_and_again_any_two_numbers_are_parted_soon(size):
     for _ in range(8):
         first = np.isin(np.arange(size), x[0, : size // 2])
         apart |= first[:, None] != first
-        x = np.asarray(Deal().apply({}, x)[0])
+        y = Deal().apply({}, x)[0]
+        np.testing.assert_array_equal(Deal().apply({}, y, method="inverse")[0], x)
+        x = np.asarray(y)
     assert apart.all() and sorted(x[0]) == list(range(size))
 
 
