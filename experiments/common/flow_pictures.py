@@ -102,9 +102,14 @@ def table_picture(flow: Flow, params: Any, view: View) -> dict[str, np.ndarray]:
         return {}
     plane = principal_components(rows, 2)
     x = np.asarray(sampler(flow)(params, fixed_key(), len(rows)))
-    points = np.concatenate([plane.encode(rows, 2), plane.encode(x, 2)])
-    label = np.repeat([0, 1], len(rows))
-    return {"samples": scatter(points, label, names=("data", "samples"), title="first two principal components")}
+    data, drawn = plane.encode(rows, 2), plane.encode(x, 2)
+    low, high = data.min(axis=0), data.max(axis=0)
+    # One in a tail would leave no room to the rest.
+    far = ((drawn < 2 * low - high) | (drawn > 2 * high - low)).any(axis=1)
+    points = np.concatenate([data, drawn[~far]])
+    label = np.repeat([0, 1], [len(data), len(points) - len(data)])
+    title = "first two principal components" + f", {far.sum()} of {len(x)} samples far outside" * bool(far.any())
+    return {"samples": scatter(points, label, names=("data", "samples"), title=title)}
 
 
 def warp_picture(flow: Flow, params: Any) -> dict[str, np.ndarray]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from experiments import conditional_flow, ffjord, glow, iaf, maf, nice, realnvp, spline_flow
+from experiments.common import flow_pictures
 from experiments.common.flow_scores import flow_view, full_gaussian
 from jaxgen.data import load
 from jaxgen.run.cli import main
@@ -178,3 +179,24 @@ def test_what_does_not_fit_the_data_is_refused(module, options, words):
 def test_values_that_no_run_can_have(module, options):
     with pytest.raises(ValueError, match=next(iter(options)).replace("_", "[-_]")):
         module.Config(**options).check()
+
+
+def test_a_table_is_shown_without_samples_that_leave_it_no_room(monkeypatch):
+    rows = np.random.default_rng(0).standard_normal((50, 3)).astype(np.float32)
+    drawn = rows.copy()
+    drawn[7], drawn[9] = 1e3, np.nan
+    monkeypatch.setattr(flow_pictures, "sampler", lambda flow: lambda params, key, n: drawn)
+    shown = {}
+
+    def scatter(points, labels, **told):
+        shown.update(told, points=points, labels=labels)
+
+    monkeypatch.setattr(flow_pictures, "scatter", scatter)
+    view = SimpleNamespace(some=lambda part, number: {"x": rows})
+    flow_pictures.table_picture(None, None, view)
+    assert "1 of 50 samples far outside" in shown["title"]
+    assert len(shown["points"]) == len(shown["labels"]) == 99 and shown["labels"].sum() == 49
+    assert np.isnan(shown["points"]).any(axis=1).sum() == 1  # which the picture counts by itself
+    drawn[7] = 0
+    flow_pictures.table_picture(None, None, view)
+    assert "outside" not in shown["title"] and len(shown["points"]) == 100
