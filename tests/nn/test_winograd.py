@@ -108,3 +108,15 @@ def test_a_convolution_by_it_has_laxs_derivatives_to_second_order(kernel, stride
 
     for found, expected in zip(penalty(convolution.conv)(x, w), penalty(own)(x, w), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize(("platform", "convolutions"), [("cuda", 5), ("tpu", 5), ("cpu", 0)])
+def test_gpus_and_tpus_keep_their_own_convolutions(platform, convolutions):
+    x, w = jax.ShapeDtypeStruct((64, 8, 8, 64), jnp.float32), jax.ShapeDtypeStruct((4, 4, 64, 128), jnp.float32)
+
+    def loss(w, x):
+        return (convolution.conv_transpose(jnp.sin(convolution.conv(x, w, 2)), w, 2, (8, 8)) ** 2).sum()
+
+    text = jax.export.export(jax.jit(jax.grad(loss)), platforms=[platform])(w, x).mlir_module()
+    assert text.count("stablehlo.convolution") == convolutions
+    assert (text.count("stablehlo.dot_general") == 0) == (platform != "cpu")
