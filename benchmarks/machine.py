@@ -45,6 +45,11 @@ def describe() -> dict[str, Any]:
     }
 
 
+def line(about: dict[str, Any]) -> str:
+    """Return a description's most telling parts, for people."""
+    return f"{about['processor']}, {about['cores']} cores, {about['device']}, jax {about['jax']}"
+
+
 def memory() -> dict[str, int | None]:
     """Return in bytes the most that this process ("resident") and its device ("device", where told) have held."""
     told = jax.local_devices()[0].memory_stats() or {}

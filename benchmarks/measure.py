@@ -42,25 +42,10 @@ def measure(
         warm_up()
     memory = machine.memory()
     peak = machine.matmul_peak(jnp.bfloat16 if precision == "bfloat16" else jnp.float32)
-    device = "cpu" if jax.default_backend() == "cpu" else "cuda"
     seconds: dict[str, list[float]] = {"many": [], "single": []}
     peaks = []
     with contextlib.ExitStack() as stack:
-        threads = machine.cores()
-        workers = [
-            stack.enter_context(
-                Worker(
-                    subject.peers[library],
-                    kind,
-                    steps=steps,
-                    threads=threads,
-                    library=library,
-                    device=device,
-                    precision=precision,
-                )
-            )
-            for library, kind in peers
-        ]
+        workers = opened(stack, subject, peers, steps=steps, precision=precision)
         able = [worker for worker in workers if "error" not in worker.about]
         for _ in range(rounds):
             seconds["many"].append(training.many())
@@ -101,8 +86,10 @@ def quartiles(values: np.ndarray) -> list[float]:
 def check_peers(subject: Subject, kinds: Sequence[str] = IMAGES) -> list[tuple[str, str]]:
     """Return (library, kind) of the peers to run.
 
-    Raises ValueError for unknown kinds, none that the subject's peers have, or a library that is missing.
+    Raises ValueError on a TPU, for unknown kinds, none that the subject's peers have, or a library that is missing.
     """
+    if jax.default_backend() == "tpu":
+        raise ValueError("--peers run on CPUs and GPUs: set JAX_PLATFORMS=cpu to measure ours there too")
     known = [kind for kind in IMAGES if kind != "graphs" or jax.default_backend() == "gpu"]
     if unknown := [kind for kind in kinds if kind not in known]:
         raise ValueError(f"--kinds must be among {', '.join(known)} here, got {', '.join(unknown)}")
@@ -110,6 +97,17 @@ def check_peers(subject: Subject, kinds: Sequence[str] = IMAGES) -> list[tuple[s
         raise ValueError(f"--kinds must be among {', '.join(subject.kinds)} for this model, got {', '.join(kinds)}")
     check_installed("--peers", "torch", *subject.peers)
     return [(library, kind) for library in subject.peers for kind in subject.kinds if kind in kinds]
+
+
+def opened(
+    stack: contextlib.ExitStack, subject: Subject, peers: Sequence[tuple[str, str]], **told: Any
+) -> list[Worker]:
+    """Return a worker, ready and warm, for each (library, kind), on our device and cores, until the stack is closed.
+
+    told: what else `Worker` takes.
+    """
+    told |= {"threads": machine.cores(), "device": "cpu" if jax.default_backend() == "cpu" else "cuda"}
+    return [stack.enter_context(Worker(subject.peers[name], kind, library=name, **told)) for name, kind in peers]
 
 
 def _peer(worker: Worker, seconds: dict[str, list[float]], many: np.ndarray, steps: int) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import tyro
 
 from benchmarks import machine
 from benchmarks.flops import matmul_flops
-from benchmarks.measure import check_peers, quartiles
+from benchmarks.measure import check_peers, opened, quartiles
 from benchmarks.peers.process import Worker
 from benchmarks.results import writable
 from benchmarks.subject import Subject, load
@@ -52,8 +52,6 @@ class Config:
                 raise ValueError(f"--{name} must be at least 1, got {getattr(self, name)}")
         if "fused" in self.kinds.split(","):
             raise ValueError("--kinds: fused is of optimisers; samples have eager, channels_last, compile and graphs")
-        if self.peers and jax.default_backend() == "tpu":
-            raise ValueError("--peers run on CPUs and GPUs: set JAX_PLATFORMS=cpu to measure ours there too")
 
 
 class Drawing:
@@ -97,13 +95,9 @@ def measure(subject: Subject, *, rounds: int, draws: int, peers: Sequence[tuple[
     load, drawing = machine.load(), Drawing(subject, draws)
     for warm_up in (drawing.many, drawing.single):
         warm_up()
-    device = "cpu" if jax.default_backend() == "cpu" else "cuda"
     seconds: dict[str, list[float]] = {"many": [], "single": []}
     with contextlib.ExitStack() as stack:
-        workers = []
-        for library, kind in peers:
-            told = {"steps": draws, "threads": machine.cores(), "library": library, "device": device}
-            workers.append(stack.enter_context(Worker(subject.peers[library], kind, work="sampler", **told)))
+        workers = opened(stack, subject, peers, work="sampler", steps=draws)
         able = [worker for worker in workers if "error" not in worker.about]
         for _ in range(rounds):
             seconds["single"].append(drawing.single())
@@ -170,8 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if jax.default_backend() == "gpu":  # where JAX's own products are of ten bits, and the peers' are not
         jax.config.update("jax_default_matmul_precision", "highest")
     about = machine.describe()
-    where = f"{about['processor']}, {about['cores']} cores, {about['device']}, jax {about['jax']}"
-    print(f"{where}, load {machine.load()} before")
+    print(f"{machine.line(about)}, load {machine.load()} before")
     told: dict[str, Any] = {"machine": about, "models": {}}
     for name, subject in subjects.items():
         result = measure(subject, rounds=config.rounds, draws=config.draws, peers=kinds[name])

@@ -67,8 +67,6 @@ class Config:
             raise ValueError(f"--peers have one thread for each of {machine.cores()} cores, got {self.devices} devices")
         if self.peers and backend == "gpu" and self.devices > 1:
             raise ValueError(f"--peers run on one GPU, got --devices {self.devices}")
-        if self.peers and backend == "tpu":
-            raise ValueError("--peers run on CPUs and GPUs: set JAX_PLATFORMS=cpu to measure ours there too")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -87,8 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         }
         before = machine.load()  # of others: with any, two threads wait for each other and torch most of all
         about = machine.describe()
-        where = f"{about['processor']}, {about['cores']} cores, {about['device']}, jax {about['jax']}"
-        print(f"{where}, load {before} before")
+        print(f"{machine.line(about)}, load {before} before")
         told = {"machine": about, "precision": config.precision, "parallel": config.parallel, "models": {}}
         for name, subject in subjects.items():
             result = measure(

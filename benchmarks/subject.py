@@ -19,8 +19,8 @@ class Subject(NamedTuple):
 
     game, prepare: as an experiment has them. data: arrays [examples, ...], to rest on the device.
     peers: by library, the module of `benchmarks.peers` with the same step; the name is what must be installed.
-    kinds: in which they can be run (`benchmarks.peers.peer`). draw: (state, key) -> a batch of samples, by a trained
-    model's own way; None where the samples are another subject's.
+    kinds: in which they can be run (`benchmarks.peers.peer`). draw: (state, key) -> a batch of samples, as
+    trained models make them; None where the samples are another subject's.
     """
 
     game: Game

@@ -14,14 +14,14 @@ from nflows.transforms.coupling import PiecewiseRationalQuadraticCouplingTransfo
 from nflows.transforms.normalization import ActNorm
 from nflows.transforms.permutations import Permutation, ReversePermutation
 
-from benchmarks.density.job import BOUND, Size
+from benchmarks.density.job import AUTOREGRESSIVE, BOUND, COUPLING, Size
 from benchmarks.density.torch_training import Network
 
 
 def build(kind: str, size: Size, dimensions: int) -> torch.nn.Module:
     """Return nflows' flow of one of the kinds of `benchmarks.density.job.FLOWS`."""
     spline = {"num_bins": size.bins, "tails": "linear", "tail_bound": BOUND}
-    if kind == "spline, coupling":
+    if kind == COUPLING:
         parts = _couplings(size, dimensions, spline)
     else:
         made = {
@@ -31,7 +31,7 @@ def build(kind: str, size: Size, dimensions: int) -> torch.nn.Module:
             "use_residual_blocks": False,
         }
         layer = partial(MaskedAffineAutoregressiveTransform, **made)
-        if kind == "spline, autoregressive":
+        if kind == AUTOREGRESSIVE:
             layer = partial(MaskedPiecewiseRationalQuadraticAutoregressiveTransform, **made, **spline)
         layers = range(size.layers)
         parts = [part for _ in layers for part in (ActNorm(dimensions), layer(), ReversePermutation(dimensions))]

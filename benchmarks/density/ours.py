@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from benchmarks.density.job import BOUND, Job, Size, Trained
+from benchmarks.density.job import BOUND, COUPLING, Job, Size, Trained
 from benchmarks.training import timed_compile
 from jaxgen.bijectors.base import Bijector
 from jaxgen.bijectors.spline import rational_quadratic
@@ -27,7 +27,7 @@ from jaxgen.step import init
 def bijector(kind: str, size: Size, dtype: jnp.dtype | None = None) -> Bijector:
     """Return the flow of one of the kinds of `benchmarks.density.job.FLOWS`. dtype: networks compute in."""
     spline = rational_quadratic(size.bins, BOUND)
-    if kind == "spline, coupling":
+    if kind == COUPLING:
         return vector_flow(partial(DenseConditioner, hidden=size.hidden, dtype=dtype), spline, layers=size.layers)
     net = partial(MADE, size.hidden, activation=nn.relu, kernel_init=ZEROS, scattered=True, dtype=dtype)
     return maf(net, layers=size.layers) if kind == "maf" else autoregressive_flow(net, spline, layers=size.layers)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from benchmarks.density.job import Job, Size, Trained
+from benchmarks.peers.torch_ways import parameters
 
 ROWS = 2000  # scored at once
 LogProb = Callable[[torch.nn.Module, torch.Tensor], torch.Tensor]
@@ -29,11 +30,6 @@ class Network(torch.nn.Sequential):
     def forward(self, x: torch.Tensor, context: torch.Tensor | None = None) -> torch.Tensor:
         """x: [B, n]."""
         return super().forward(x)
-
-
-def parameters(model: torch.nn.Module) -> int:
-    """Return the number of trained numbers, those that a mask leaves out among them, as for ours."""
-    return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
 def train(model: torch.nn.Module, log_prob: LogProb, job: Job, version: str) -> Trained:

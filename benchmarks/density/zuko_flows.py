@@ -5,7 +5,7 @@ from functools import partial
 import torch
 import zuko
 
-from benchmarks.density.job import BOUND, Size
+from benchmarks.density.job import AUTOREGRESSIVE, BOUND, Size
 
 
 def build(kind: str, size: Size, dimensions: int) -> torch.nn.Module:
@@ -13,7 +13,7 @@ def build(kind: str, size: Size, dimensions: int) -> torch.nn.Module:
     options = {"transforms": size.layers, "hidden_features": size.hidden}
     if kind == "maf":
         return zuko.flows.MAF(dimensions, **options)
-    if kind == "spline, autoregressive":
+    if kind == AUTOREGRESSIVE:
         return zuko.flows.NSF(dimensions, bins=size.bins, **options)
     spline = partial(zuko.transforms.MonotonicRQSTransform, bound=BOUND)
     shapes = [(size.bins,), (size.bins,), (size.bins - 1,)]

@@ -70,8 +70,3 @@ def update(losses: Losses, networks, optimisers, real: Tensor, noise: Sequence[T
     ]
     discriminator.requires_grad_(False)
     return sum(first) / steps, move(optimisers[0], losses.generator(generator, discriminator, noise[-1]))
-
-
-def size(networks: Sequence[torch.nn.Module]) -> int:
-    """Return how many parameters the networks have."""
-    return sum(p.numel() for one in networks for p in one.parameters())

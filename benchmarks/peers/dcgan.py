@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from benchmarks.peers.adversarial import NON_SATURATING, adams, compiled, size, update
+from benchmarks.peers.adversarial import NON_SATURATING, adams, compiled, update
 from benchmarks.peers.peer import LAST, Peer
-from benchmarks.peers.torch_ways import drawing, put
+from benchmarks.peers.torch_ways import drawing, parameters, put
 from benchmarks.pixels import colour_images, orders
 
 # Written again rather than imported: the worker that runs this must not start JAX and its threads.
@@ -82,7 +82,7 @@ def build(kind: str, steps: int, *, side: int = SIDE, batch_size: int = BATCH_SI
             noise = torch.randn(2, batch_size, LATENT, device=data.device)
             update(losses, networks, optimisers, data[indices[i]], noise)
 
-    return Peer(size(networks), run)
+    return Peer(parameters(*networks), run)
 
 
 def sampler(kind: str, draws: int, *, side: int = SIDE, batch_size: int = BATCH_SIZE) -> Peer:

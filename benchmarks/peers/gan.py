@@ -3,9 +3,9 @@
 import torch
 from torch import nn
 
-from benchmarks.peers.adversarial import NON_SATURATING, adams, compiled, size, update
+from benchmarks.peers.adversarial import NON_SATURATING, adams, compiled, update
 from benchmarks.peers.peer import Peer
-from benchmarks.peers.torch_ways import drawing, put
+from benchmarks.peers.torch_ways import drawing, parameters, put
 from benchmarks.pixels import orders, points
 
 # Written again rather than imported: the worker that runs this must not start JAX and its threads.
@@ -35,7 +35,7 @@ def build(kind: str, steps: int) -> Peer:
             noise = torch.randn(2, BATCH_SIZE, LATENT, device=data.device)
             update(losses, networks, optimisers, data[indices[i]], noise)
 
-    return Peer(size(networks), run)
+    return Peer(parameters(*networks), run)
 
 
 def sampler(kind: str, draws: int) -> Peer:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 
 from benchmarks.peers.peer import LAST, Peer
-from benchmarks.peers.torch_ways import compiled, put
+from benchmarks.peers.torch_ways import compiled, parameters, put
 from benchmarks.pixels import orders
 
 
@@ -36,4 +36,4 @@ def training(
             objective(model, data[indices[i]]).backward()
             optimiser.step()
 
-    return Peer(sum(p.numel() for p in model.parameters() if p.requires_grad), run)
+    return Peer(parameters(model), run)

@@ -4,14 +4,14 @@ from types import ModuleType
 
 import torch
 
-from benchmarks.density.job import Size
+from benchmarks.density.job import COUPLING, Size
 from benchmarks.peers import likelihood
 from benchmarks.peers.peer import Peer
 from benchmarks.peers.torch_ways import drawing, put
 from benchmarks.pixels import rows
 
 # Written again rather than imported: the worker that runs this must not start JAX and its threads.
-KIND, SIZE = "spline, coupling", Size(layers=10)
+KIND, SIZE = COUPLING, Size(layers=10)
 COLUMNS, BATCH_SIZE, EXAMPLES, LEARNING_RATE = 43, 128, 10_000, 5e-4
 
 

@@ -20,6 +20,11 @@ def compiled(function: Callable, kind: str) -> Callable:
     return torch.compile(function) if kind == "compile" else function
 
 
+def parameters(*networks: torch.nn.Module) -> int:
+    """Return the number of trained numbers, those that a mask leaves out among them, as for ours."""
+    return sum(p.numel() for network in networks for p in network.parameters() if p.requires_grad)
+
+
 def drawing(network: torch.nn.Module, draw: Callable[[torch.nn.Module], torch.Tensor], kind: str) -> Peer:
     """Return the drawing of samples as a peer of this kind. draw: network -> a batch, in the mode for use."""
     if kind in LAST:
@@ -32,4 +37,4 @@ def drawing(network: torch.nn.Module, draw: Callable[[torch.nn.Module], torch.Te
             for _ in range(count):
                 made(network)
 
-    return Peer(sum(p.numel() for p in network.parameters() if p.requires_grad), run)
+    return Peer(parameters(network), run)

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from benchmarks.peers.peer import Peer
-from benchmarks.peers.torch_ways import compiled, drawing, put
+from benchmarks.peers.torch_ways import compiled, drawing, parameters, put
 from benchmarks.pixels import binary_images, orders
 
 # Written again rather than imported: the worker that runs this must not start JAX and its threads.
@@ -68,7 +68,7 @@ def build(kind: str, steps: int) -> Peer:
         for i in range(count):
             update(objective, network, optimiser, data[indices[i]], torch.randn(BATCH_SIZE, LATENT, device=data.device))
 
-    return Peer(sum(p.numel() for p in network.parameters()), run)
+    return Peer(parameters(network), run)
 
 
 def sampler(kind: str, draws: int) -> Peer:

@@ -2,10 +2,10 @@
 
 import torch
 
-from benchmarks.peers.adversarial import Losses, adams, compiled, size, update
+from benchmarks.peers.adversarial import Losses, adams, compiled, update
 from benchmarks.peers.dcgan import EXAMPLES, LATENT, Discriminator, Generator, images, prepared
 from benchmarks.peers.peer import Peer
-from benchmarks.peers.torch_ways import put
+from benchmarks.peers.torch_ways import parameters, put
 from benchmarks.pixels import orders
 
 CRITIC_STEPS, BATCH_SIZE, PENALTY, LEARNING_RATE, BETAS = 5, 320, 10.0, 3e-4, (0.5, 0.9)
@@ -47,4 +47,4 @@ def build(kind: str, steps: int) -> Peer:
             weights = torch.rand(CRITIC_STEPS, SLICE, 1, 1, 1, device=data.device)
             update(losses, networks, optimisers, data[indices[i]], noise, weights)
 
-    return Peer(size(networks), run)
+    return Peer(parameters(*networks), run)

@@ -4,14 +4,14 @@ import jax.numpy as jnp
 import optax
 
 from benchmarks.density import ours
-from benchmarks.density.job import Size
+from benchmarks.density.job import COUPLING, Size
 from benchmarks.peers.peer import VECTORS
 from benchmarks.pixels import rows
 from benchmarks.subject import Subject
 from jaxgen.games.flow import flow_game
 from jaxgen.models.flow import Flow
 
-KIND, SIZE = "spline, coupling", Size(layers=10)
+KIND, SIZE = COUPLING, Size(layers=10)
 COLUMNS, BATCH_SIZE, EXAMPLES, LEARNING_RATE = 43, 128, 10_000, 5e-4
 
 

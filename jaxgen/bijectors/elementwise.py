@@ -68,6 +68,6 @@ def affine(log_scale: Callable[[Array], Array] = tanh_scale, *, shift_first: boo
         scale = jnp.exp(-log)
         return y * scale - p[..., 0] if shift_first else (y - p[..., 0]) * scale, -log
 
-    # Where samples are joined to what was kept, a CPU would work them out number by number. Gradients of `forward` gain
-    # nothing from being apart.
+    # A CPU would work samples out number by number where they are joined to what was kept. Not so `forward`: apart, it
+    # keeps more for its gradient.
     return Elementwise(2, forward, partial(apart, inverse))

@@ -1,14 +1,16 @@
 """Strided convolution and its two adjoints with fewer products (Lavin and Gray 2016, "Fast algorithms for
 convolutional neural networks", section 4.1).
 
-Two neighbouring outputs of a filter g of r taps on numbers d take r + 1 products instead of 2 r: y = A' [(G g) (B' d)].
+Two neighbouring outputs of a filter g of r taps on numbers d take r + 1 products instead of 2 r: y = A' [(G g) (B d)],
+where A' is A turned round, number by number in between.
 Nested over both axes a tile of 2x2 outputs takes (r + 1)^2 instead of 4 r^2: 9 of 16 for two taps, 16 of 36 for three.
 Each product is one of matrices, over channels. A kernel of r s taps and stride s is one of r taps and stride 1 on
 images whose s^2 phases lie among their channels.
 
-The adjoints are those of `jaxgen.nn.convolution`: with the three sums A, G and B of the same products turned round.
+The adjoints are those of `jaxgen.nn.convolution`, of the same tables: T = B' [(G g) (A u)], K = G' [(A u) (B d)].
 """
 
+import math
 from collections.abc import Sequence
 from functools import partial
 
@@ -77,7 +79,7 @@ def tiles(size: Sequence[int], stride: int) -> list[int]:
 
 
 def _images(x: Array, r: int, stride: int) -> list[Array]:
-    """Return B' d for each product: [tiles, stride^2 C], a tile being r + 1 numbers each way."""
+    """Return B d for each product: [tiles, stride^2 C], a tile being r + 1 numbers each way."""
     batch, channels, counts = len(x), x.shape[3], tiles(x.shape[1:3], stride)
     low = (r - 1) * stride // 2
 
@@ -95,7 +97,7 @@ def _images(x: Array, r: int, stride: int) -> list[Array]:
 
 
 def _windows(x: Array, r: int, axis: int) -> list[Array]:
-    """Return B' d along an axis, whose windows of r + 1 numbers lie 2 apart."""
+    """Return B d along an axis, whose windows of r + 1 numbers lie 2 apart."""
     last = x.shape[axis] - r - 1
     numbers = [lax.slice_in_dim(x, first, first + last + 1, 2, axis) for first in range(r + 1)]
     return [_sum(factors, numbers) for factors in B[r]]
@@ -113,7 +115,7 @@ def _weights(w: Array, r: int, stride: int) -> list[Array]:
 
 
 def _cotangents(u: Array, r: int) -> list[Array]:
-    """Return A y for each product: [tiles, F], a tile being 2 numbers each way."""
+    """Return A u for each product: [tiles, F], a tile being 2 numbers each way."""
     batch, height, width, features = u.shape
     counts = tiles((height, width), 1)
 
@@ -129,23 +131,18 @@ def _cotangents(u: Array, r: int) -> list[Array]:
 
 def _outputs(r: int, products: list[Array]) -> Array:
     """Return A' m [B, 2 H, 2 W, F] of products [B, H, W, F]."""
-    columns = zip(*_rows(products, r), strict=True)
-    both = [[_sum(factors, column) for factors in _turned(A[r])] for column in columns]
-    y = [jnp.stack([_sum(factors, row) for factors in _turned(A[r])], 3) for row in zip(*both, strict=True)]
+    y = [jnp.stack(row, 3) for row in _sums(A[r], products)]
     batch, height, width, features = products[0].shape
     return jnp.stack(y, 2).reshape(batch, 2 * height, 2 * width, features)
 
 
 def _kernel(r: int, products: list[Array]) -> Array:
     """Return G' m [r, r, stride^2 C, F]."""
-    columns = zip(*_rows(products, r), strict=True)
-    both = [[_sum(factors, column) for factors in _turned(G[r])] for column in columns]
-    w = [jnp.stack([_sum(factors, row) for factors in _turned(G[r])]) for row in zip(*both, strict=True)]
-    return jnp.stack(w)
+    return jnp.stack([jnp.stack(row) for row in _sums(G[r], products)])
 
 
 def _overlapped(r: int, stride: int, size: tuple[int, int], products: list[Array]) -> Array:
-    """Return B m [B, *size, C] of products [B, H, W, stride^2 C], a tile each: windows add up where they overlap."""
+    """Return B' m [B, *size, C] of products [B, H, W, stride^2 C], a tile each: windows add up where they overlap."""
 
     def axis(products, axis):
         numbers = [_sum(factors, products) for factors in _turned(B[r])]
@@ -156,8 +153,7 @@ def _overlapped(r: int, stride: int, size: tuple[int, int], products: list[Array
         shape = (*found.shape[:axis], 2 * found.shape[axis], *found.shape[axis + 2 :])
         return lax.slice_in_dim(found.reshape(shape), 0, shape[axis] - 3 + r, 1, axis)
 
-    columns = zip(*_rows(products, r), strict=True)
-    x = axis([axis(column, 1) for column in columns], 2)
+    x = axis([axis(column, 1) for column in _columns(products)], 2)
     batch, height, width, _ = x.shape
     x = x.reshape(batch, height, width, stride, stride, -1).transpose(0, 1, 3, 2, 4, 5)
     x = x.reshape(batch, height * stride, width * stride, -1)
@@ -165,8 +161,15 @@ def _overlapped(r: int, stride: int, size: tuple[int, int], products: list[Array
     return x[:, low : low + size[0], low : low + size[1]]
 
 
-def _rows(products: list[Array], r: int) -> list[list[Array]]:
-    return [products[first : first + r + 1] for first in range(0, len(products), r + 1)]
+def _sums(table: Sequence[Sequence[float]], products: list[Array]) -> list[list[Array]]:
+    """Return the products' sums by a table turned round, both ways: rows of sums."""
+    down = [[_sum(factors, column) for factors in _turned(table)] for column in _columns(products)]
+    return [[_sum(factors, row) for factors in _turned(table)] for row in zip(*down, strict=True)]
+
+
+def _columns(products: list[Array]) -> list[list[Array]]:
+    side = math.isqrt(len(products))
+    return [products[first::side] for first in range(side)]
 
 
 def _turned(factors: Sequence[Sequence[float]]) -> list[tuple[float, ...]]:

@@ -9,23 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import benchmarks.measure
 from benchmarks import samplers
 from benchmarks.peers.process import Worker
 from benchmarks.subject import load
 from jaxgen.step import init
+from tests.benchmarks.test_steps import refused
 
 NEEDS = "the peers need: pip install 'jaxgen[peers]'"
 DRAWN = ["vae", "gan", "dcgan", "dcgan64", "realnvp", "glow", "spline"]
-
-
-def refused(arguments, capsys):
-    """The one line that a refused command ends with."""
-    with pytest.raises(SystemExit) as stop:
-        samplers.main(arguments)
-    told = capsys.readouterr()
-    assert stop.value.code == 2 and told.out == ""
-    assert told.err.startswith("error: ") and told.err.count("\n") == 1
-    return told.err
 
 
 def test_a_model_gets_a_line_and_its_numbers_a_file(tmp_path, capsys):
@@ -41,12 +33,14 @@ def test_a_model_gets_a_line_and_its_numbers_a_file(tmp_path, capsys):
 
 
 def test_bad_input_is_one_line(tmp_path, capsys):
-    assert "unknown model 'gann', did you mean gan" in refused(["--model", "gann"], capsys)
-    assert "wgan_gp has no samples of its own" in refused(["--model", "gan,wgan_gp"], capsys)
-    assert "--draws must be at least 1, got 0" in refused(["--draws", "0"], capsys)
-    assert "--kinds: fused is of optimisers" in refused(["--kinds", "eager,fused"], capsys)
+    assert "unknown model 'gann', did you mean gan" in refused(samplers, ["--model", "gann"], capsys)
+    assert "wgan_gp has no samples of its own" in refused(samplers, ["--model", "gan,wgan_gp"], capsys)
+    assert "--draws must be at least 1, got 0" in refused(samplers, ["--draws", "0"], capsys)
+    assert "--kinds: fused is of optimisers" in refused(samplers, ["--kinds", "eager,fused"], capsys)
     pytest.importorskip("torch", reason=NEEDS)
-    assert "--kinds must be among" in refused(["--model", "gan", "--peers", "--kinds", "channels_last"], capsys)
+    assert "--kinds must be among" in refused(
+        samplers, ["--model", "gan", "--peers", "--kinds", "channels_last"], capsys
+    )
 
 
 @pytest.mark.filterwarnings("ignore:torch.lu is deprecated")
@@ -89,7 +83,7 @@ class Clocked:
 
 
 def test_peers_are_measured_against_both_ways(monkeypatch):
-    monkeypatch.setattr(samplers, "Worker", Clocked)
+    monkeypatch.setattr(benchmarks.measure, "Worker", Clocked)
     monkeypatch.setattr(samplers.Drawing, "single", lambda self: 0.5e-3 * len(self.keys))
     monkeypatch.setattr(samplers.Drawing, "many", lambda self: 0.25e-3 * len(self.keys))
     result = samplers.measure(load("gan"), rounds=3, draws=5, peers=[("torch", "eager")])

@@ -12,10 +12,10 @@ from benchmarks.table import spread
 TINY = ["--rounds", "2", "--steps", "2"]
 
 
-def refused(arguments, capsys):
+def refused(benchmark, arguments, capsys):
     """The one line that a refused command ends with."""
     with pytest.raises(SystemExit) as stop:
-        steps.main(arguments)
+        benchmark.main(arguments)
     told = capsys.readouterr()
     assert stop.value.code == 2 and told.out == ""
     assert told.err.startswith("error: ") and told.err.count("\n") == 1
@@ -64,7 +64,7 @@ def test_seeds_devices_and_precision(parallel, tmp_path):
 
 
 def test_an_unknown_model_is_refused_with_the_nearest_name(capsys):
-    assert "'vea', did you mean vae" in refused(["--model", "vea"], capsys)
+    assert "'vea', did you mean vae" in refused(steps, ["--model", "vea"], capsys)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_an_unknown_model_is_refused_with_the_nearest_name(capsys):
     ],
 )
 def test_bad_flags_are_refused(flags, capsys):
-    refused(flags.split(), capsys)
+    refused(steps, flags.split(), capsys)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_bad_flags_are_refused(flags, capsys):
 def test_what_peers_cannot_do_is_refused(flags, capsys, monkeypatch):
     pytest.importorskip("torch", reason="the peers need torch: pip install 'jaxgen[peers]'")
     monkeypatch.setattr(machine, "cores", lambda: 4)
-    refused(["--peers", *flags.split()], capsys)
+    refused(steps, ["--peers", *flags.split()], capsys)
 
 
 def test_peers_are_told_beside_ours(tmp_path, capsys):
@@ -119,7 +119,7 @@ def test_peers_are_told_beside_ours(tmp_path, capsys):
 def test_missing_torch_is_refused_with_the_command_that_installs_it(monkeypatch, capsys):
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else find(name))
-    assert "pip install 'jaxgen[peers]'" in refused([*TINY, "--peers"], capsys)
+    assert "pip install 'jaxgen[peers]'" in refused(steps, [*TINY, "--peers"], capsys)
 
 
 def test_a_spread_reads_median_and_quartiles():
