@@ -53,10 +53,12 @@ def by_label(data: Dataset) -> Condition:
     def accuracy(scores: Scores, state: TrainState, progress: Progress) -> dict[str, float]:
         @jax.jit
         def log_probs(params, key, batch):  # [B, K], of every class, on the same noise
-            x = scores.seen.see("test", key, batch)
-            classes_of = jnp.eye(classes)
-            one = partial(scores.flow.log_prob, params, x)
-            return jax.lax.map(lambda c: one(jnp.broadcast_to(c, (len(x), classes))), classes_of).T
+            def of_class(label):
+                return scores.log_probs(
+                    params, 1, "test", key, {**batch, "label": jnp.full_like(batch["label"], label)}
+                )
+
+            return jax.lax.map(of_class, jnp.arange(classes)).T
 
         progress("classifying")
         rows = over(partial(log_probs, generated_by(state)), fixed_key(), scores.seen.data.test, batch_size=500)

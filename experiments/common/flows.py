@@ -15,10 +15,11 @@ from experiments.common.flow_scores import Condition, FlowView, Scores, flow_vie
 from experiments.common.mirror import check_flip, mirrored
 from experiments.common.plain import generated_by
 from jaxgen.bijectors.base import Bijector
-from jaxgen.bijectors.chain import Chain
-from jaxgen.bijectors.coupling import MaskedCoupling, checkerboard, other
+from jaxgen.bijectors.chain import Chain, Inverse, Repeat
+from jaxgen.bijectors.coupling import Coupling
 from jaxgen.bijectors.elementwise import affine
 from jaxgen.bijectors.logit import Logit
+from jaxgen.bijectors.squeeze import Squeeze, squeezed
 from jaxgen.data import Dataset
 from jaxgen.games.flow import flow_game
 from jaxgen.models.dequantise import Noise
@@ -109,11 +110,15 @@ def build(
 
 
 def noise_of(config: FlowConfig, seen: FlowView) -> Noise | None:
-    """Return the flow of the noise of variational dequantisation, where it is asked for."""
+    """Return the flow of the noise of variational dequantisation, where it is asked for.
+
+    It works on squares of 2x2 pixels, as the flow of the image does after its first squeeze, and sees theirs.
+    """
     if not seen.images and (config.dequantise != "uniform" or config.bound_samples > 1):
         raise ValueError(f"--dequantise and --bound-samples are for images, {config.data} has a density as it is")
     if config.dequantise == "uniform":
         return None
-    masks = (checkerboard, other(checkerboard)) * 2
-    couplings = [MaskedCoupling(config.conv(), affine(), mask) for mask in masks]
-    return Noise(Chain(couplings), seen.data.levels)
+    if any(side % 2 for side in seen.shape[:2]):
+        raise ValueError(f"--dequantise variational needs images of even sides, {config.data} has {seen.shape}")
+    pair = Chain([Coupling(config.conv(), affine()), Coupling(config.conv(), affine(), flip=True)])
+    return Noise(Chain([Squeeze(), Repeat(pair, 2), Inverse(Squeeze())]), seen.data.levels, encoder=squeezed)

@@ -13,11 +13,7 @@ class Squeeze(Bijector):
 
     def forward(self, x: Array, condition: Array | None = None) -> tuple[Array, Array]:
         """Return y [B, H/2, W/2, 4C] and zeros [B]. Raises ValueError for an odd height or width."""
-        if x.ndim != 4 or x.shape[1] % 2 or x.shape[2] % 2:
-            raise ValueError(f"squeeze needs images [B, H, W, C] of even height and width, got {x.shape}")
-        b, h, w, c = x.shape
-        y = x.reshape(b, h // 2, 2, w // 2, 2, c).transpose(0, 1, 3, 2, 4, 5)
-        return y.reshape(b, h // 2, w // 2, 4 * c), constant(jnp.zeros((), x.dtype), x)
+        return squeezed(x), constant(jnp.zeros((), x.dtype), x)
 
     def inverse(self, y: Array, condition: Array | None = None) -> tuple[Array, Array]:
         """Return x [B, H, W, C] and zeros [B]. Raises ValueError for channels that four does not divide."""
@@ -26,3 +22,11 @@ class Squeeze(Bijector):
         b, h, w, c = y.shape
         x = y.reshape(b, h, w, 2, 2, c // 4).transpose(0, 1, 3, 2, 4, 5)
         return x.reshape(b, 2 * h, 2 * w, c // 4), constant(jnp.zeros((), y.dtype), y)
+
+
+def squeezed(x: Array) -> Array:
+    """Return x [B, H, W, C] as `Squeeze` has it, [B, H/2, W/2, 4C]. Raises ValueError for an odd height or width."""
+    if x.ndim != 4 or x.shape[1] % 2 or x.shape[2] % 2:
+        raise ValueError(f"squeeze needs images [B, H, W, C] of even height and width, got {x.shape}")
+    b, h, w, c = x.shape
+    return x.reshape(b, h // 2, 2, w // 2, 2, c).transpose(0, 1, 3, 2, 4, 5).reshape(b, h // 2, w // 2, 4 * c)

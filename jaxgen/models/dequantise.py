@@ -54,12 +54,12 @@ class Noise(nn.Module):
     Attributes:
       bijector: of v, with the shape of x.
       levels: L.
-      encoder: network from x, scaled to (-1, 1), float32 [B, ...], to the condition; None for the scaled x itself.
+      encoder: network or function from x, scaled to (-1, 1), float32 [B, ...], to the condition; None for x so scaled.
     """
 
     bijector: Bijector
     levels: int
-    encoder: nn.Module | None = None
+    encoder: Callable[[Array], Array] | None = None
 
     def __call__(self, key: Array, x: Array) -> tuple[Array, Array]:
         """Return y [B, ...] in (0, 1) and log q(y|x) [B] of one draw; both carry gradients. x: integers [B, ...].
@@ -68,7 +68,8 @@ class Noise(nn.Module):
         """
         _check(x, self.levels)
         if self.is_initializing():
-            self.log_density(x, uniform(key, x, levels=self.levels)[0] * self.levels - x)
+            y, log_scale = uniform(key, x, levels=self.levels)
+            return y, self.log_density(x, y * self.levels - x) + log_scale
         noise = jax.random.logistic(key, x.shape)
         v, log_det = self.bijector.inverse(noise, self.condition(x))
         u, log_slope = logit_inverse(v)
