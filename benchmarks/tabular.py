@@ -161,7 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         flows = compare(config, job, lambda text, name=name: print(f"{name}, {text}", file=sys.stderr, flush=True))
         rows = {part: len(getattr(job, part)) for part in PARTS}
         results[name] = {"source": source, "rows": rows, "columns": job.train.shape[1], "flows": flows}
-    print(f"{about['processor']}, {about['cores']} cores, {about['device']}, load {about['load']} before")
+    print(f"{machine.line(about)}, load {about['load']} before")
     print(table(results))
     print(legend(config.size, config.batch_size))
     for name, result in results.items():

@@ -54,9 +54,8 @@ def by_label(data: Dataset) -> Condition:
         @jax.jit
         def log_probs(params, key, batch):  # [B, K], of every class, on the same noise
             def of_class(label):
-                return scores.log_probs(
-                    params, 1, "test", key, {**batch, "label": jnp.full_like(batch["label"], label)}
-                )
+                every = {**batch, "label": jnp.full_like(batch["label"], label)}
+                return scores.log_probs(params, scores.config.bound_samples, "test", key, every)
 
             return jax.lax.map(of_class, jnp.arange(classes)).T
 
@@ -71,7 +70,8 @@ def by_label(data: Dataset) -> Condition:
 def by_coarse(data: Dataset) -> Condition:
     """Return the mean of each 2x2 square as the condition [B, H/2, W/2, C]."""
     if data.levels is None or any(side % 2 for side in data.train["image"].shape[1:3]):
-        raise ValueError(f"--condition coarse needs images of even height and width, {data.name} has none")
+        shape = next(iter(data.train.values())).shape[1:]
+        raise ValueError(f"--condition coarse needs images of even height and width, {data.name} has {shape}")
 
     def of(batch: Mapping[str, Any]) -> Array:
         x = preprocess.scale(batch["image"], levels=data.levels)

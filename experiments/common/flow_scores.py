@@ -120,6 +120,9 @@ class Scores:
         samples = self.config.bound_samples
         rows = self.of(state, "test", samples, progress)
         told = f"{self.seen.protocol()} Mean over all {len(rows)} test examples{self.given.told}."
+        if lost := int((~np.isfinite(rows)).sum()):
+            solver = ", as a solver that does not arrive within --most-steps has none"
+            told += f" {lost} have no finite density{solver if hasattr(self.config, 'most_steps') else ''}."
         if self.seen.images:
             dimensions, levels = self.flow.shape[0], self.seen.data.levels
             bits = bits_per_dim(rows.mean(), dimensions)

@@ -112,7 +112,7 @@ def build(
 def noise_of(config: FlowConfig, seen: FlowView) -> Noise | None:
     """Return the flow of the noise of variational dequantisation, where it is asked for.
 
-    It works on squares of 2x2 pixels, as the flow of the image does after its first squeeze, and sees theirs.
+    It changes squares of 2x2 pixels, half of each as the other half and the image say, in turns.
     """
     if not seen.images and (config.dequantise != "uniform" or config.bound_samples > 1):
         raise ValueError(f"--dequantise and --bound-samples are for images, {config.data} has a density as it is")

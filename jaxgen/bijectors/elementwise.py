@@ -1,7 +1,7 @@
 """Invertible functions of one number whose parameters a network gives: what couplings and autoregressions apply.
 
-Parameters of zero make each of them the identity, or near it, so that a network whose last layer starts at zero
-starts a deep flow gently.
+Parameters of zero make each of them the identity, or a scale of the order of one, so that a network whose last layer
+starts at zero starts a deep flow gently.
 """
 
 from collections.abc import Callable

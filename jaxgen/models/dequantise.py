@@ -64,6 +64,7 @@ class Noise(nn.Module):
     def __call__(self, key: Array, x: Array) -> tuple[Array, Array]:
         """Return y [B, ...] in (0, 1) and log q(y|x) [B] of one draw; both carry gradients. x: integers [B, ...].
 
+        While it makes parameters, y is of uniform noise, and log q its density by these parameters.
         Raises ValueError as `uniform`.
         """
         _check(x, self.levels)

@@ -23,7 +23,7 @@ from jaxgen.bijectors.radial import Radial
 from jaxgen.bijectors.scaling import Scaling
 from jaxgen.bijectors.spline import rational_quadratic
 from jaxgen.bijectors.squeeze import Squeeze
-from jaxgen.models.autoregressive_flows import autoregressive_flow
+from jaxgen.models.autoregressive_flows import autoregressive_flow, maf
 from jaxgen.models.coupling_flows import glow, image_realnvp, nice, vector_flow
 from jaxgen.nn.conditioner import ConvConditioner, DenseConditioner, ResidualConditioner
 from jaxgen.nn.masked import MADE
@@ -105,7 +105,7 @@ TABLE = {  # bijector, shape of x, and of the condition
     "RealNVP of vectors": (vector_flow(DENSE, affine(), layers=4, mix=True), ODD),
     "dealt couplings": (vector_flow(DENSE, affine(), layers=4), ODD),
     "splines of vectors": (vector_flow(DENSE, WIDE, layers=4, mix=True), VECTOR),
-    "deep MAF": (autoregressive_flow(MASKED, affine(), layers=2), VECTOR),
+    "deep MAF": (maf(MASKED, layers=2), VECTOR),
     "deep MAF, told": (autoregressive_flow(MASKED, affine(), layers=2), VECTOR, TOLD),
     "deep MAF of splines": (autoregressive_flow(MASKED, WIDE, layers=2, mix=True), (3,)),
     "deep IAF": (Repeat(Chain([Autoregressive(MASKED, affine(), inverted=True), Shuffle(1)]), 2), VECTOR),

@@ -66,4 +66,4 @@ def test_it_is_that_of_its_samples(plane):
     p = np.exp(np.asarray(log_prob(grid), np.float64)).reshape(cells, fine, cells, fine)
     expected = p.mean((1, 3)) * np.prod((high - low) / cells)
     assert expected.max() > 3 * expected.min()  # a density with something to get wrong
-    np.testing.assert_allclose(share, expected, atol=5 * np.sqrt(expected.max() / len(x)))
+    assert (abs(share - expected) < 5 * np.sqrt(expected / len(x))).all()
