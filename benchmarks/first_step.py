@@ -1,4 +1,4 @@
-"""Seconds from the start of a process to the first training step done: imports, data, compilation, first pictures.
+"""Seconds from the start of a process to the first training step done: imports, data, compilation.
 
 Each experiment runs with its defaults, but for chunks of one step, and is stopped after the first: cold, with an empty
 cache folder, as on the day of installation, and then warm, with what the cold run has left there.

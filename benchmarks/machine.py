@@ -1,11 +1,14 @@
 """The machine, as far as a number depends on it: cores, load, memory, versions, and its peak at matrix products."""
 
+import contextlib
 import os
 import platform
 import resource
 import sys
 import time
 from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import flax
@@ -38,6 +41,7 @@ def describe() -> dict[str, Any]:
         "system": platform.platform(),
         "python": platform.python_version(),
         "jax": jax.__version__,
+        "jaxlib": version("jaxlib"),
         "flax": flax.__version__,
         "optax": optax.__version__,
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
@@ -50,13 +54,24 @@ def line(about: dict[str, Any]) -> str:
     return f"{about['processor']}, {about['cores']} cores, {about['device']}, jax {about['jax']}"
 
 
+def forget_memory() -> None:
+    """Let `memory` begin anew from what is held now, where the system can: on Linux, and for this process alone."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
 def memory() -> dict[str, int | None]:
-    """Return in bytes the most that this process ("resident") and its device ("device", where told) have held."""
+    """Return in bytes the most that this process ("resident") and its device ("device", where told) have held.
+
+    Of this process since `forget_memory`, of a device since the process began.
+    """
     told = jax.local_devices()[0].memory_stats() or {}
-    return {
-        "resident": resident(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss),
-        "device": told.get("peak_bytes_in_use"),
-    }
+    try:
+        status = Path("/proc/self/status").read_text()
+        held = 1024 * int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
+    except (OSError, StopIteration):
+        held = resident(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    return {"resident": held, "device": told.get("peak_bytes_in_use")}
 
 
 def resident(max_rss: int) -> int:

@@ -1,7 +1,9 @@
 """One subject measured: rounds in which every contestant runs in turn, so that they meet the same noise."""
 
 import contextlib
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import jax
@@ -37,26 +39,23 @@ def measure(
     above 1 we are faster. A peer that cannot run has "error" alone.
     """
     load = machine.load()
+    machine.forget_memory()
     training = Training(subject, steps, seeds=seeds, devices=devices, parallel=parallel)
     for warm_up in (training.many, training.single):
         warm_up()
     memory = machine.memory()
     peak = machine.matmul_peak(jnp.bfloat16 if precision == "bfloat16" else jnp.float32)
-    seconds: dict[str, list[float]] = {"many": [], "single": []}
-    peaks = []
     with contextlib.ExitStack() as stack:
         workers = opened(stack, subject, peers, steps=steps, precision=precision)
-        able = [worker for worker in workers if "error" not in worker.about]
-        for _ in range(rounds):
-            seconds["many"].append(training.many())
-            for worker in able:
-                seconds.setdefault(worker.name, []).append(worker.run(steps))
-            seconds["single"].append(training.single())
-            peaks.append(peak())
+        turns = {"many": training.many, **able(workers, steps), "single": training.single, "peak": peak}
+        seconds = in_turns(turns, rounds)
+    peaks = seconds.pop("peak")
 
     many = np.array(seconds["many"])
     median = float(np.median(many)) / steps
     cost = training.cost()
+    # On a CPU the products already have all of its cores, which its devices share.
+    together = max(peaks) * (1 if jax.default_backend() == "cpu" else devices)
     return {
         **cost,
         "batch_size": subject.batch_size,
@@ -70,12 +69,27 @@ def measure(
         "device_milliseconds": None if (busy := busy_seconds(training.many)) is None else 1e3 * busy / steps,
         "single_over_many": quartiles(np.array(seconds["single"]) / many),
         "examples_per_second": seeds * subject.batch_size / median,
-        "matmul_peak_flops": max(peaks),
-        "share_of_peak": cost["matmul_flops"] / median / max(peaks),
+        "matmul_peak_flops": together,
+        "share_of_peak": cost["matmul_flops"] / median / together,
         "memory_bytes": memory,
         "load": {"before": load, "after": machine.load()},
         "peers": {worker.name: _peer(worker, seconds, many, steps) for worker in workers},
     }
+
+
+def in_turns(contestants: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+    """Return what each contestant's runs return, one run a round; the first of a round is the last of the next."""
+    told, names = {name: [] for name in contestants}, deque(contestants)
+    for _ in range(rounds):
+        for name in names:
+            told[name].append(contestants[name]())
+        names.rotate(-1)
+    return told
+
+
+def able(workers: Sequence[Worker], steps: int) -> dict[str, Callable[[], float]]:
+    """Return the turn of this many steps of each worker that can run, by its name."""
+    return {worker.name: partial(worker.run, steps) for worker in workers if "error" not in worker.about}
 
 
 def quartiles(values: np.ndarray) -> list[float]:
@@ -117,7 +131,7 @@ def _peer(worker: Worker, seconds: dict[str, list[float]], many: np.ndarray, ste
     own = np.array(seconds[worker.name])
     return {
         "parameters": about["parameters"],
-        "torch": about["torch"],
+        "versions": worker.versions,
         "first_step_seconds": about["first_step_seconds"],
         "step_milliseconds": quartiles(1e3 * own / steps),
         "ratio": quartiles(own / many),

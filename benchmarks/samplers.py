@@ -18,7 +18,7 @@ import tyro
 
 from benchmarks import machine
 from benchmarks.flops import matmul_flops
-from benchmarks.measure import check_peers, opened, quartiles
+from benchmarks.measure import able, check_peers, in_turns, opened, quartiles
 from benchmarks.peers.process import Worker
 from benchmarks.results import writable
 from benchmarks.subject import Subject, load
@@ -95,15 +95,10 @@ def measure(subject: Subject, *, rounds: int, draws: int, peers: Sequence[tuple[
     load, drawing = machine.load(), Drawing(subject, draws)
     for warm_up in (drawing.many, drawing.single):
         warm_up()
-    seconds: dict[str, list[float]] = {"many": [], "single": []}
     with contextlib.ExitStack() as stack:
         workers = opened(stack, subject, peers, work="sampler", steps=draws)
-        able = [worker for worker in workers if "error" not in worker.about]
-        for _ in range(rounds):
-            seconds["single"].append(drawing.single())
-            for worker in able:
-                seconds.setdefault(worker.name, []).append(worker.run(draws))
-            seconds["many"].append(drawing.many())
+        turns = {"single": drawing.single, **able(workers, draws), "many": drawing.many}
+        seconds = in_turns(turns, rounds)
 
     def peer(worker: Worker) -> dict[str, Any]:
         if "error" in worker.about:
@@ -111,7 +106,7 @@ def measure(subject: Subject, *, rounds: int, draws: int, peers: Sequence[tuple[
         own = np.array(seconds[worker.name])
         single, many = (quartiles(own / np.array(seconds[way])) for way in ("single", "many"))
         milliseconds = quartiles(1e3 * own / draws)
-        return {"torch": worker.about["torch"], "milliseconds": milliseconds, "ratio": single, "ratio_many": many}
+        return {"versions": worker.versions, "milliseconds": milliseconds, "ratio": single, "ratio_many": many}
 
     return {
         "batch_size": subject.batch_size,

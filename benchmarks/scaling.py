@@ -75,8 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         refuse(error)
     if "devices" in names:
         ask_for_devices(machine.cores())
-    about, results = machine.describe(), {}
-    print(f"{about['processor']}, {about['cores']} cores, {about['device']}, jax {about['jax']}, load {machine.load()}")
+    about, before, results = machine.describe(), machine.load(), {}
+    print(f"{machine.line(about)}, load {before} before")
     for name in names:
         results[name] = measured(AXES[name], rounds=config.rounds, steps=config.steps)
         for point in results[name]:
@@ -84,8 +84,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 f"{AXES[name].model}, {name} {point['value']}: {spread(point['step_milliseconds'])} ms a step, "
                 f"compile {point['compile_seconds']:.1f} s, after {point['start_seconds']:.1f} s of start"
             )
-    if path is not None:
-        path.write_text(json.dumps({"machine": about, "axes": results}, indent=2) + "\n")
+        if path is not None:  # at once: the other axes may take long
+            how = {"machine": about, "load": before, "rounds": config.rounds, "steps": config.steps}
+            path.write_text(json.dumps({**how, "axes": results}, indent=2) + "\n")
     if picture is not None:
         drawn(results, picture)
 
@@ -98,6 +99,8 @@ def measured(axis: Axis, *, rounds: int, steps: int) -> list[dict[str, Any]]:
             continue
         count = value if axis.option is None else steps
         how = {axis.option: value} if axis.option in ("seeds", "devices") else {}
+        if axis.option == "devices":
+            how["parallel"] = "pmap"  # the quicker way on a CPU
         options = {} if how or axis.option is None else {axis.option: value}
         training = Training(load(axis.model, **options), count, **how)
         training.many()

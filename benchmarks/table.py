@@ -7,14 +7,14 @@ HEADINGS = {
     "model": "",
     "parameters": "",
     "MFLOP": "a step, matrix products",
-    "MB": "a step, moved: the compiler's estimate",
+    "MB": "a step, moved: the compiler's estimate, a loop's body once",
     "compile s": "of the chunk",
     "ms": "a step, in chunks: median [quartiles]",
-    "device ms": "of it, an accelerator's kernels at work",
+    "device ms": "an accelerator's kernels at work, of a chunk traced apart",
     "single / many": "time of single dispatches over time of chunks",
     "examples/s": "",
-    "of peak": "share of the machine's matmul rate in this run",
-    "memory MB": "the most held, compiling included",
+    "of peak": "share of the machine's matmul rate in this run; a convolution's products by its definition",
+    "memory MB": "the most held, compiling included; of a device, by the models before it too",
 }
 
 
@@ -52,7 +52,8 @@ def peer_lines(name: str, result: Mapping[str, Any]) -> list[str]:
             lines.append(f"{name}: {kind} cannot run here: {peer['error']}")
         else:
             times, ratio = spread(peer["step_milliseconds"]), spread(peer["ratio"])
-            lines.append(f"{name}: {kind} {times} ms a step, {ratio} times ours")
+            versions = ", ".join(f"{library} {version}" for library, version in sorted(peer["versions"].items()))
+            lines.append(f"{name}: {kind} {times} ms a step, {ratio} times ours ({versions})")
     return lines
 
 

@@ -1,6 +1,7 @@
 """Seconds from a fresh process to a stated validation score: imports, data, compilation, training and scoring, all in.
 
-Nothing compiled earlier is used, but with --warm, where every run takes what an earlier one has left.
+Nothing compiled earlier is used, but with --warm, where every run takes what an earlier one has left. The score is of
+the validation part: who stops where the test score is good has chosen by it.
 
 python -m benchmarks.time_to_quality --run "vae --evaluations 50" --score elbo --at-least -24
 """

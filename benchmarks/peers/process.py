@@ -9,6 +9,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 from typing import Any, Literal, Self
 
 
@@ -42,8 +43,13 @@ class Worker:
         told = [module, work, kind, str(steps), str(threads), device, precision]
         command = [sys.executable, "-m", "benchmarks.peers.worker", *told]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.name = f"{library} {kind}"
+        self.library, self.name = library, f"{library} {kind}"
         self.about = self._hear()
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The versions of what the peer is made of."""
+        return {name: version(name) for name in ("torch", self.library)}
 
     def run(self, steps: int) -> float:
         """Take this many steps; return the seconds they took."""

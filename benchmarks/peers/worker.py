@@ -44,8 +44,7 @@ def main(module: str, work: str, kind: str, steps: str, threads: str, device: st
         lines = str(error).strip().splitlines() or [type(error).__name__]
         print(json.dumps({"error": lines[0][:200]}), file=pipe)
         return
-    about = {"parameters": peer.parameters, "first_step_seconds": first, "torch": torch.__version__}
-    print(json.dumps(about), file=pipe)
+    print(json.dumps({"parameters": peer.parameters, "first_step_seconds": first}), file=pipe)
     for line in sys.stdin:
         told = {"seconds": run(int(line)), "max_rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}
         if device == "cuda":

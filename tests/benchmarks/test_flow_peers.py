@@ -7,10 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from benchmarks.peers.process import Worker
 from benchmarks.subject import load
-from jaxgen.bijectors.spline import LEAST
+from jaxgen.bijectors.spline import LEAST, rational_quadratic
 from jaxgen.step import init, make_step
 
 torch = pytest.importorskip("torch", reason="the peers need: pip install 'jaxgen[peers]'")
@@ -153,6 +154,29 @@ def test_spline_of_zuko_is_of_the_same_size_but_for_its_lack_of_actnorm():
     ours = sum(leaf.size for leaf in jax.tree.leaves(state.params))
     theirs = count(zuko_flows.build(spline.KIND, spline.SIZE, spline.COLUMNS))
     assert theirs == ours - 2 * spline.COLUMNS * spline.SIZE.layers // 2
+
+
+def test_from_the_same_knots_the_splines_of_zuko_are_ours():
+    """What a network's numbers mean differs (zuko squashes them), so losses from equal weights do; knots do not."""
+    transforms = pytest.importorskip("zuko.transforms", reason=NEEDS)
+    from benchmarks.peers import spline
+
+    bins, bound, least = spline.SIZE.bins, 3.0, math.log(1e-3)
+    rng = np.random.default_rng(0)
+    x, p = 2 * rng.normal(size=(500, 4)), 0.7 * rng.normal(size=(500, 4, 3 * bins - 1))
+    shares = [softmax(half, -1) * (1 - bins * LEAST) + LEAST for half in np.split(p[..., : 2 * bins], 2, axis=-1)]
+    slopes = LEAST + np.log1p(np.exp(p[..., 2 * bins :] + math.log(math.expm1(1 - LEAST))))
+
+    def unsquashed(f, most):
+        return torch.from_numpy(f / (1 - abs(f) / most))
+
+    logits = [unsquashed(np.log(share) - np.log(share).mean(-1, keepdims=True), -least / 2) for share in shares]
+    theirs = transforms.MonotonicRQSTransform(*logits, unsquashed(np.log(slopes), -least), bound=bound)
+    y, log_slope = theirs.call_and_ladj(torch.from_numpy(x))
+    ours = rational_quadratic(bins, bound).forward(jnp.float32(x), jnp.float32(p))
+    np.testing.assert_allclose(ours[0], y.numpy(), atol=2e-5)
+    np.testing.assert_allclose(ours[1], log_slope.numpy(), atol=2e-4)
+    assert (abs(x) > bound).any() and abs(y.numpy() - x).max() > 0.5
 
 
 @pytest.mark.parametrize("name", ["realnvp", "glow", "spline"])

@@ -15,7 +15,9 @@ def test_points_go_to_a_file_and_a_picture(tmp_path, capsys, monkeypatch):
     flags = ["--axes", "seeds,chunk", "--rounds", "2", "--steps", "2", "--json", str(path), "--picture", str(picture)]
     scaling.main(flags)
     assert capsys.readouterr().out.count("ms a step") == 4
-    told = json.loads(path.read_text())["axes"]
+    whole = json.loads(path.read_text())
+    assert (whole["rounds"], whole["steps"]) == (2, 2) and "jaxlib" in whole["machine"]
+    told = whole["axes"]
     assert [point["value"] for point in told["seeds"]] == [1, 3]
     for points in told.values():
         for point in points:

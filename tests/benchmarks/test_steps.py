@@ -2,12 +2,20 @@
 
 import importlib.util
 import json
+import os
+import re
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from benchmarks import machine, steps
 from benchmarks.device_time import covered
+from benchmarks.measure import in_turns
+from benchmarks.subject import SUBJECTS, load
 from benchmarks.table import spread
+from jaxgen.step import init, make_step
 
 TINY = ["--rounds", "2", "--steps", "2"]
 
@@ -61,6 +69,38 @@ def test_seeds_devices_and_precision(parallel, tmp_path):
     assert result["parameters"] == 3 * sum(n * m + m for network in layers for n, m in network)
     assert result["matmul_flops"] > 3 * 128 * sum(2 * n * m for network in layers for n, m in network)
     assert result["examples_per_second"] == pytest.approx(3 * 128e3 / result["step_milliseconds"]["many"][1])
+
+
+def test_turns_begin_with_another_each_round():
+    order = []
+    told = in_turns({name: lambda name=name: order.append(name) or float(len(order)) for name in "abc"}, 3)
+    assert "".join(order) == "abcbcacab"
+    assert told == {"a": [1, 6, 8], "b": [2, 4, 9], "c": [3, 5, 7]}
+
+
+@pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="needs Linux")
+def test_memory_of_one_model_is_not_the_next_ones():
+    before = machine.memory()["resident"]
+    held = np.ones(2**25)  # 256 MiB
+    most = machine.memory()["resident"]
+    assert most > before + held.nbytes / 2
+    del held
+    machine.forget_memory()
+    assert machine.memory()["resident"] < most - 2**27
+
+
+QUICK = ("vae", "gan")
+
+
+@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in SUBJECTS])
+def test_products_are_computed_in_the_precision_that_is_asked_for(name):
+    subject = load(name, dtype=jnp.bfloat16)
+    batch = {key: jnp.asarray(rows[: subject.batch_size]) for key, rows in subject.data.items()}
+    seen = batch if subject.prepare is None else subject.prepare(jax.random.key(0), batch)
+    state = jax.eval_shape(lambda batch: init(subject.game, jax.random.key(0), batch), seen)
+    program = str(jax.make_jaxpr(make_step(subject.game))(state, seen))
+    products = re.findall(r":(\w+)\[[^\]]*\] = (?:dot_general|conv_general_dilated)", program)
+    assert products.count("bf16") > len(products) / 2  # linear maps between couplings stay whole
 
 
 def test_an_unknown_model_is_refused_with_the_nearest_name(capsys):

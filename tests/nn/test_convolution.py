@@ -12,6 +12,7 @@ from jaxgen.nn.convolution import conv, conv_kernel, conv_transpose
 
 KEY = jax.random.key(0)
 CASES = [(kernel, stride, size) for kernel in (1, 2, 3, 4, 5) for stride in (1, 2, 3) for size in ((6, 6), (7, 5))]
+CASES += [(7, 1, (6, 6)), (8, 4, (9, 8)), (9, 3, (7, 6)), (12, 4, (9, 8))]
 SOME = [  # a kernel, stride and size of each kind; all of them take minutes
     case if number % 4 == 1 else pytest.param(*case, marks=pytest.mark.slow) for number, case in enumerate(CASES)
 ]
