@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -29,6 +30,14 @@ def played(name, rows):
     state = replace(state, params=jax.tree.unflatten(tree, moved))
     value = make_step(subject.game)(state, {"x": x})[1]["flow/loss"]
     return jax.tree.map(np.array, state.params["flow"]), torch.from_numpy(np.array(x)), float(value)
+
+
+def sampled(name, params):
+    """Samples of our subject, and the noise that they are of, as arrays of torch."""
+    key = jax.random.key(2)
+    x = load(name).draw(SimpleNamespace(params={"flow": params}), key)
+    z = jax.random.normal(key, (len(x), x[0].size))
+    return torch.from_numpy(np.array(x)), torch.from_numpy(np.array(z))
 
 
 def count(network):
@@ -66,6 +75,8 @@ def test_realnvp():
             for module, (kernel, bias) in zip(list(coupling.flows[1].param_map.net)[::2], layers, strict=True):
                 put(module, kernel, bias)
         assert network.forward_kld(x).item() == pytest.approx(value, rel=1e-4)
+        drawn, z = sampled("realnvp", params)
+        np.testing.assert_allclose(drawn, network.forward(z), atol=1e-4)
 
 
 @pytest.mark.filterwarnings("ignore:torch.lu is deprecated")
@@ -78,7 +89,13 @@ def test_glow(monkeypatch):
         z = z.view(b, c, h // 2, 2, w // 2, 2).permute(0, 3, 5, 1, 2, 4)
         return z.reshape(b, 4 * c, h // 2, w // 2), 0
 
+    def unsqueeze(self, z):
+        b, c, h, w = z.shape
+        z = z.view(b, 2, 2, c // 4, h, w).permute(0, 3, 4, 1, 5, 2)
+        return z.reshape(b, c // 4, 2 * h, 2 * w), 0
+
     monkeypatch.setattr(normflows.flows.Squeeze, "inverse", squeeze)
+    monkeypatch.setattr(normflows.flows.Squeeze, "forward", unsqueeze)
     params, x, value = played("glow", 8)
     x = x.permute(0, 3, 1, 2)
     network = glow.network()
@@ -94,6 +111,16 @@ def test_glow(monkeypatch):
                 own = jax.tree.map(lambda leaf, number=number: leaf[number], layers)
                 copy_block(block, own)
         assert network.forward_kld(x).item() == pytest.approx(value, rel=1e-4)
+        drawn, z = sampled("glow", params)
+        sizes = [math.prod(base.shape) for base in network.q0][::-1]  # theirs are listed from the last level on
+        parts = [
+            part.reshape(len(z), *base.shape[1:], base.shape[0]).permute(0, 3, 1, 2)
+            for part, base in zip(torch.split(z, sizes, 1)[::-1], network.q0, strict=True)
+        ]
+        monkeypatch.setattr(normflows.distributions.DiagGaussian, "forward", lambda self, n: (parts.pop(0), 0.0))
+        theirs = network.sample(len(z))[0].permute(0, 2, 3, 1)
+        np.testing.assert_allclose(drawn, theirs, atol=1e-3 * abs(theirs).max())
+        assert not parts
 
 
 def copy_block(block, own):
@@ -141,6 +168,8 @@ def test_spline_of_nflows():
                 for module, own in zip(list(coupling.transform_net)[::2], [*hidden, last], strict=True):
                     put(module, *own)
         loss = -nflows_flows.log_prob(network, x).mean()
+        drawn, z = sampled("spline", params)
+        np.testing.assert_allclose(drawn, network._transform.inverse(z)[0], atol=1e-3)
     assert loss.item() == pytest.approx(value, rel=1e-4)
 
 
