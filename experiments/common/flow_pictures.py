@@ -1,6 +1,6 @@
 """What a flow is seen by: its density over the plane, samples, temperatures, lines between images, warped grids."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,6 @@ from jaxgen.bijectors.flatten import Flatten
 from jaxgen.bijectors.permute import Deal
 from jaxgen.metrics.pca import principal_components
 from jaxgen.models.flow import Flow
-from jaxgen.run.data import first
 from jaxgen.viz.density import densities
 from jaxgen.viz.images import tile
 from jaxgen.viz.latent import interpolate
@@ -39,16 +38,15 @@ def image_pictures(flow: Flow, params: Any, condition: Array | None) -> dict[str
 def noise_pictures(
     flow: Flow,
     params: Any,
-    view: View,
+    x: Array,
+    condition: Array | None,
     temperatures: tuple[float, ...],
-    condition_of: Callable[[Mapping[str, Any]], Array | None],
     shown: Array | None,
 ) -> dict[str, np.ndarray]:
-    """Return samples of one noise at several temperatures, and lines between the noise of test images.
+    """Return samples of one noise at several temperatures, and lines between the noise of images x [B, ...].
 
-    condition_of, shown: as `Condition` has them; along a line conditions are mixed as the noise is.
+    condition: of the images; along a line conditions are mixed as the noise is. shown: those of the samples.
     """
-    x, condition = view.some("test", 16)["x"], condition_of(first(view.data.test, 16))
     number = min(10, len(x) if shown is None else len(shown))
     some = None if shown is None else shown[np.linspace(0, len(shown) - 1, number).astype(int)]
     sample = sampler(flow)

@@ -20,7 +20,7 @@ from jaxgen.data.standardise import Standard, standard_of, standardise
 from jaxgen.game import TrainState
 from jaxgen.metrics.batched import over
 from jaxgen.metrics.plane import integral
-from jaxgen.models.dequantise import Noise, bits_per_dim, bound, uniform
+from jaxgen.models.dequantise import Dequantiser, Noise, bits_per_dim, bound, uniform
 from jaxgen.models.flow import Flow
 from jaxgen.run.data import first
 from jaxgen.run.experiment import Progress, Result
@@ -48,6 +48,8 @@ class FlowView(View):
 
     def protocol(self) -> str:
         """Say what was scored."""
+        if self.images:
+            return f"{self.data.source}. Images as integers; the flow sees them with noise, in (0, 1)."
         if self.standard is None:
             return super().protocol()
         return f"{self.data.source}. Columns of mean 0 and deviation 1 by the training part; densities of those."
@@ -91,12 +93,20 @@ class Scores:
         def log_prob(y):
             return self.flow.log_prob(params, y.astype(self.seen.dtype), condition)
 
-        levels = self.seen.data.levels
-        dequantiser = (
-            partial(self.noise.apply, {"params": params["noise"]}) if self.noise else partial(uniform, levels=levels)
-        )
         image = batch["image"].astype(jnp.int32)
-        return bound(log_prob, dequantiser, key, image, samples=samples)
+        return bound(log_prob, self.dequantiser(params), key, image, samples=samples)
+
+    def dequantiser(self, params: Any) -> Dequantiser:
+        """Return what makes images continuous, as in training: uniform noise, or that of the flow that was trained."""
+        if self.noise is None:
+            return partial(uniform, levels=self.seen.data.levels)
+        return partial(self.noise.apply, {"params": params["noise"]})
+
+    def images(self, params: Any, count: int) -> tuple[Array, Array | None]:
+        """Return the first test images as the flow sees them, x [count, ...] at most, and their conditions."""
+        rows = first(self.seen.data.test, count)
+        x, _ = jax.jit(self.dequantiser(params))(fixed_key(), rows["image"].astype(np.int32))
+        return x.astype(self.seen.dtype), self.given.of(rows)
 
     def of(self, state: TrainState, part: str, samples: int, progress: Progress = lambda text: None) -> np.ndarray:
         """Return log p(x) [N] of a part, in nats."""
@@ -148,9 +158,8 @@ class Scores:
 
     def inverse_error(self, state: TrainState) -> float:
         """Return the largest |x' - x| / |x| of some test images x, where x' is x encoded and decoded."""
-        rows = first(self.seen.data.test, INVERTED)
-        x, condition = jax.jit(partial(self.seen.see, "test"))(fixed_key(), rows), self.given.of(rows)
         params = generated_by(state)
+        x, condition = self.images(params, INVERTED)
         z = jax.jit(self.flow.encode)(params, x, condition)[0]
         back = jax.jit(self.flow.decode)(params, z, condition)[0]
         return float((jnp.sqrt(per_example((back - x) ** 2)) / jnp.sqrt(per_example(x**2))).max())
