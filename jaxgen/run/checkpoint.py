@@ -110,11 +110,14 @@ def restore_params(folder: Path, step: int) -> dict[str, Any]:
     logging.getLogger("absl").setLevel(logging.ERROR)
     where = Path(folder).resolve() / str(step)
     try:
-        with ocp.StandardCheckpointer() as reader:
-            state = reader.restore(where / "state")
+        with ocp.PyTreeCheckpointer() as reader:
+            leaves = reader.metadata(where / "state").item_metadata.tree
+            # As numpy's, for the devices that they were saved on may not be here.
+            how = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), leaves)
+            state = reader.restore(where / "state", args=ocp.args.PyTreeRestore(restore_args=how))
     except Exception as error:  # orbax and tensorstore raise many kinds for a damaged file
         raise ValueError(_torn(where)) from error
-    return jax.tree.map(np.asarray, state["params"])
+    return state["params"]
 
 
 def _torn(where: Path) -> str:

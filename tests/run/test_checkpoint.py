@@ -1,5 +1,9 @@
 """Which checkpoints are kept, and which is the best of each of several trainings in one state."""
 
+import os
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -50,3 +54,23 @@ def test_what_is_no_number_or_not_scored_is_never_the_best(tmp_path, state):
 
 def test_without_any_score_there_is_no_best(tmp_path, state):
     assert kept(tmp_path, state, [None, [NAN]], members=1)[0] == [None]
+
+
+READ = """
+import sys
+import jax
+import numpy as np
+from jaxgen.run.checkpoint import restore_params
+assert jax.device_count() == 1
+print(sum(float(np.abs(leaf).sum()) for leaf in jax.tree.leaves(restore_params(sys.argv[1], 1))))
+"""
+
+
+def test_parameters_of_many_devices_are_read_on_one(tmp_path, state):
+    spread = jax.sharding.NamedSharding(jax.make_mesh((4,), ("d",)), jax.sharding.PartitionSpec())
+    kept(tmp_path, jax.device_put(state, spread), [None], members=1)
+    one = {**os.environ, "JAX_NUM_CPU_DEVICES": "1"}
+    told = subprocess.run([sys.executable, "-c", READ, str(tmp_path)], env=one, capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr
+    total = sum(float(abs(leaf).sum()) for leaf in jax.tree.leaves(state.params))
+    assert float(told.stdout) == pytest.approx(total, rel=1e-5)
