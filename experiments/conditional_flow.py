@@ -70,7 +70,7 @@ def by_label(data: Dataset) -> Condition:
 def by_coarse(data: Dataset) -> Condition:
     """Return the mean of each 2x2 square as the condition [B, H/2, W/2, C]."""
     if data.levels is None or any(side % 2 for side in data.train["image"].shape[1:3]):
-        shape = next(iter(data.train.values())).shape[1:]
+        shape = data.train["x" if data.levels is None else "image"].shape[1:]
         raise ValueError(f"--condition coarse needs images of even height and width, {data.name} has {shape}")
 
     def of(batch: Mapping[str, Any]) -> Array:

@@ -102,7 +102,7 @@ class Scores:
             return partial(uniform, levels=self.seen.data.levels)
         return partial(self.noise.apply, {"params": params["noise"]})
 
-    def images(self, params: Any, count: int) -> tuple[Array, Array | None]:
+    def test_images(self, params: Any, count: int) -> tuple[Array, Array | None]:
         """Return the first test images as the flow sees them, x [count, ...] at most, and their conditions."""
         rows = first(self.seen.data.test, count)
         x, _ = jax.jit(self.dequantiser(params))(fixed_key(), rows["image"].astype(np.int32))
@@ -159,7 +159,7 @@ class Scores:
     def inverse_error(self, state: TrainState) -> float:
         """Return the largest |x' - x| / |x| of some test images x, where x' is x encoded and decoded."""
         params = generated_by(state)
-        x, condition = self.images(params, INVERTED)
+        x, condition = self.test_images(params, INVERTED)
         z = jax.jit(self.flow.encode)(params, x, condition)[0]
         back = jax.jit(self.flow.decode)(params, z, condition)[0]
         return float((jnp.sqrt(per_example((back - x) ** 2)) / jnp.sqrt(per_example(x**2))).max())

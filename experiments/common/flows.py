@@ -90,7 +90,7 @@ def build(
             better={**result.better, **dict.fromkeys(more, "higher")},
         )
         if seen.images:
-            drawn = draw.noise_pictures(flow, params, *score.images(params, 16), config.temperatures, given.shown)
+            drawn = draw.noise_pictures(flow, params, *score.test_images(params, 16), config.temperatures, given.shown)
             return result._replace(pictures=drawn)
         if seen.shape == (2,) and condition is None:
             warped = draw.warp_picture(flow, params)

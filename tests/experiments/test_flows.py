@@ -17,6 +17,7 @@ from jaxgen.models.flow import Flow
 from jaxgen.run.cli import main
 from jaxgen.run.data import first
 from jaxgen.step import init, make_step
+from tests.bijectors.laws import moved
 
 KEY = jax.random.key(0)
 TINY = ["--steps=4", "--evaluations=1", "--chunk=2", "--batch-size=16", "--hidden", "8", "--width=4", "--blocks=1"]
@@ -65,15 +66,6 @@ def test_flows_of_the_plane(module, flags, tmp_path):
     assert {density, "warp.png", "temperatures.png"} <= names
 
 
-def scattered(params, key, scale):
-    """Every parameter moved a little: no start at zero or one is left."""
-    leaves, tree = jax.tree.flatten(params)
-    keys = jax.random.split(key, len(leaves))
-    return jax.tree.unflatten(
-        tree, [p + scale * jax.random.normal(k, p.shape) for p, k in zip(leaves, keys, strict=True)]
-    )
-
-
 def test_an_image_is_of_the_class_under_which_it_is_likeliest(monkeypatch):
     data = load("digits")
     data = replace(data, test={name: np.asarray(column[:8]) for name, column in data.test.items()})
@@ -84,7 +76,7 @@ def test_an_image_is_of_the_class_under_which_it_is_likeliest(monkeypatch):
     rows, label = first(data.test, 8), np.asarray(data.test["label"])
     x = rows["image"].astype(np.int32)
     params = flow.init(KEY, (x + 0.5) / 17, given.of(rows)) | {"noise": noise.init(KEY, KEY, x)["params"]}
-    state = SimpleNamespace(params=scattered(params, KEY, 0.05), ema={})
+    state = SimpleNamespace(params=moved(params, 0.05), ema={})
     scores, found = Scores(config, seen, flow, noise, given), []
 
     def over(function, key, rows, **_):
@@ -99,6 +91,9 @@ def test_an_image_is_of_the_class_under_which_it_is_likeliest(monkeypatch):
     # Its own class's column is its score: by the noise that was trained, as many draws of it, and the same for each.
     own = scores.compiled(state.params, 2, "test", fixed_key(), rows)
     np.testing.assert_allclose(of_classes[np.arange(8), label], own, rtol=1e-5)
+    for sign, expected in ((5.0, 100.0), (-5.0, 0.0)):
+        monkeypatch.setattr(conditional_flow, "over", lambda *_, s=sign, **__: s * np.eye(10)[label])
+        assert given.scores(scores, state, lambda text: None) == {"classified by density": expected}
 
 
 def test_the_noise_of_images_starts_uniform_and_knows_its_density():
@@ -109,7 +104,7 @@ def test_the_noise_of_images_starts_uniform_and_knows_its_density():
     params = noise.init(KEY, KEY, x)
     log_scale = 64 * np.log(17)
     np.testing.assert_allclose(noise.apply(params, KEY, x)[1], log_scale, rtol=1e-6)
-    params = scattered(params, KEY, 0.03)
+    params = moved(params, 0.03)
     y, log_q = noise.apply(params, KEY, x)
     np.testing.assert_array_equal(np.floor(y * 17), x)
     again = noise.apply(params, x, y * 17 - x, method="log_density")
@@ -220,6 +215,7 @@ def test_a_flow_learns_in_a_few_steps():
         (realnvp, {"dequantise": "variational"}, "are for images, moons"),
         (realnvp, {"bound_samples": 5}, "are for images, moons"),
         (conditional_flow, {"data": "moons"}, "needs labelled images, moons"),
+        (conditional_flow, {"data": "moons", "condition": "coarse"}, r"even height and width, moons has \(2,\)"),
     ],
 )
 def test_what_does_not_fit_the_data_is_refused(module, options, words):
